@@ -1,0 +1,51 @@
+# make demo   environment, requirements, simulated sky, index, page at http://localhost:8501
+# make index  the same without the page
+# make test   environment with test extras, whole suite
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= var/demo
+OBJECTS ?= 3000
+SEED ?= 7
+
+.PHONY: demo index test lint types browser clean
+
+demo: index
+	AION_SEARCH_INDEX=$(DEMO)/index $(BIN)/python -m streamlit run app/main.py --server.port 8501
+
+index: $(VENV)/run.done $(DEMO)/sky/labels.parquet
+	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky
+
+$(DEMO)/sky/labels.parquet: | $(VENV)/run.done
+	$(BIN)/python -m demo_sky write $(DEMO)/sky --objects $(OBJECTS) --seed $(SEED)
+
+test: $(VENV)/test.done
+	$(BIN)/python -m pytest -m "not browser"
+
+browser: $(VENV)/browser.done
+	$(BIN)/python -m pytest -m browser
+
+lint: $(VENV)/test.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/test.done
+	$(BIN)/mypy
+
+# torch comes first and alone: asked for by another package, pip would take a CUDA build.
+$(VENV)/run.done: requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.txt)"
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/test.done: $(VENV)/run.done pyproject.toml
+	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@
+
+$(VENV)/browser.done: $(VENV)/test.done
+	$(BIN)/python -m pip install --quiet -e '.[browser]'
+	touch $@
+
+clean:
+	rm -rf $(DEMO)
