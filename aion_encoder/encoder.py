@@ -1,0 +1,220 @@
+"""The encoder: observations in, vectors out. Loads torch only when one is opened."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
+from aion_encoder.errors import EncoderError, ObservationError
+from aion_encoder.identity import EncoderIdentity
+from aion_encoder.observations import MODALITIES, Observation
+
+if TYPE_CHECKING:
+    from aion_encoder.reference_spaces import ReferenceSpaces
+    from aion_encoder.tokenizer import Tokenizer
+    from aion_encoder.transformer import Transformer
+
+__all__ = ["Encoder", "open_encoder"]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """A frozen AION-1. Made by `open_encoder`.
+
+    Attributes
+    ----------
+    identity
+        What must be equal for two vectors to be comparable.
+    title
+        What people should read about these weights; may be empty.
+    device
+        Where it runs.
+    tokenizer, transformer
+        Its parts.
+    reference_spaces
+        Per modality the mean and the whitening matrix measured on the training sky; empty if the
+        checkpoint has none.
+    """
+
+    identity: EncoderIdentity
+    title: str
+    device: str
+    tokenizer: "Tokenizer"
+    transformer: "Transformer"
+    reference_spaces: "ReferenceSpaces"
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return self.identity.dim
+
+    @property
+    def model(self) -> Any:
+        """The official transformer; its decoder is there only if it was kept."""
+        return self.transformer.model
+
+    def encode(
+        self,
+        objects: Sequence[Sequence[Observation]],
+        *,
+        tokens: bool = False,
+        batch_size: int | None = None,
+    ) -> Encoded:
+        """Encode objects.
+
+        Parameters
+        ----------
+        objects
+            For each object its observations. They see each other: a spectrum encoded together
+            with an image has another vector than alone. None is changed.
+        tokens
+            Give the tokens back, too.
+        batch_size
+            Objects per batch of the transformer; changes memory and speed, not the vectors.
+
+        Returns
+        -------
+        Raw vectors per modality, neither centred nor of unit length. What could not be encoded is
+        among the refusals with its reason, and has no vector.
+
+        Raises
+        ------
+        TokenError
+            If the tokenizers' weights are broken.
+        """
+        places = [(index, item) for index, given in enumerate(objects) for item in given]
+        results = self.tokenizer.encode([item for _, item in places])
+        inputs: list[dict[str, np.ndarray]] = [{} for _ in objects]
+        refusals, notes = [], []
+        for (index, item), result in zip(places, results, strict=True):
+            twice = sorted(set(inputs[index]) & set(result.tokens))
+            reason = result.refusal
+            if twice and not reason:
+                reason = f"this object has more than one observation of the kind {twice[0]}"
+            if reason:
+                refusals.append(Refusal(index, item.modality, reason))
+                continue
+            inputs[index].update(result.tokens)
+            notes += [Note(index, item.modality, text) for text in result.notes]
+        given = {item.modality for _, item in places}
+        modalities = [modality for modality in MODALITIES if modality in given]
+        vectors = {
+            modality: np.full((len(objects), self.dim), np.nan, np.float32)
+            for modality in modalities
+        }
+        encoded = self.transformer.encode(inputs, batch_size=batch_size)
+        for index, of_object in enumerate(encoded):
+            for modality, vector in of_object.items():
+                vectors[modality][index] = vector
+        return Encoded(
+            vectors=vectors,
+            present={
+                modality: np.array([modality in of_object for of_object in encoded], bool)
+                for modality in modalities
+            },
+            tokens=_table(inputs) if tokens else None,
+            refusals=tuple(refusals),
+            notes=tuple(notes),
+        )
+
+    def encode_alone(
+        self, observations: Sequence[Observation], *, batch_size: int | None = None
+    ) -> Float32[np.ndarray, "n dim"]:
+        """Return one vector per observation, each encoded by itself.
+
+        Parameters
+        ----------
+        observations
+            Of any modalities, in any order.
+        batch_size
+            See `encode`.
+
+        Raises
+        ------
+        ObservationError
+            If one of them cannot be encoded, with the reason.
+        """
+        encoded = self.encode([(item,) for item in observations], batch_size=batch_size)
+        for refusal in encoded.refusals:
+            raise ObservationError(
+                f"observation {refusal.index} ({refusal.modality}) cannot be encoded: "
+                f"{refusal.reason}"
+            )
+        vectors = np.empty((len(observations), self.dim), np.float32)
+        for index, item in enumerate(observations):
+            vectors[index] = encoded.vectors[item.modality][index]
+        return vectors
+
+
+def _table(inputs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    tables: dict[str, np.ndarray] = {}
+    for index, tokens in enumerate(inputs):
+        for key, values in tokens.items():
+            if key not in tables:
+                tables[key] = np.full((len(inputs), values.size), ABSENT_TOKEN, np.uint16)
+            tables[key][index] = values
+    return tables
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise EncoderError(f"device must be auto, cpu, cuda or cuda:<number>, got {name!r}")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise EncoderError(
+            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices"
+        )
+    return device
+
+
+def open_encoder(
+    weights: str = "demo", *, device: str = "auto", keep_decoder: bool = False
+) -> Encoder:
+    """Open a frozen AION-1.
+
+    Parameters
+    ----------
+    weights
+        ``demo`` (small, bundled, trained on a simulated sky), a directory in the official layout,
+        or a repository such as ``polymathic-ai/aion-base@<revision>``.
+    device
+        ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:<number>``.
+    keep_decoder
+        Keep the decoder in memory, for those who ask the model for more than vectors.
+
+    Raises
+    ------
+    CheckpointError
+        If the weights cannot be had or are not complete; the message says what to do.
+    EncoderError
+        If there is no such device.
+    """
+    from aion_encoder.checkpoint import load_transformer, locate
+    from aion_encoder.reference_spaces import read_reference_spaces
+    from aion_encoder.tokenizer import Tokenizer
+    from aion_encoder.transformer import Transformer
+
+    place = _device(device)
+    checkpoint = locate(weights)
+    model = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
+    transformer = Transformer(model, checkpoint.settings.pooling, place)
+    codecs = checkpoint.load_codecs()
+    identity = checkpoint.identity(transformer.dim)
+    return Encoder(
+        identity=identity,
+        title=checkpoint.settings.title,
+        device=str(place),
+        tokenizer=Tokenizer(codecs, checkpoint.token_keys, place),
+        transformer=transformer,
+        reference_spaces=read_reference_spaces(checkpoint.directory, identity),
+    )

@@ -1,0 +1,79 @@
+"""Who encoded: what must be equal for two vectors to be comparable."""
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+__all__ = ["PREPROCESSING_VERSION", "EncoderIdentity", "Pooling"]
+
+PREPROCESSING_VERSION = 1
+"""Raised whenever the way from observation to tokens changes what tokens come out."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Pooling(StrEnum):
+    """How the tokens of one modality become one vector: always their mean, but of what.
+
+    Attributes
+    ----------
+    MEAN_OUTPUT
+        The output of AION-1's `encode`, as published. It holds the position and modality codes,
+        a constant that is the same for every object and differs between modalities.
+    MEAN_CONTEXT
+        The same without that constant: the projection of the encoder's last layer.
+    MEAN_ENCODER
+        The encoder's last layer after its normalisation, before the projection.
+    """
+
+    MEAN_OUTPUT = "mean_output"
+    MEAN_CONTEXT = "mean_context"
+    MEAN_ENCODER = "mean_encoder"
+
+
+class EncoderIdentity(BaseModel):
+    """States which frozen model made a vector, and how.
+
+    Attributes
+    ----------
+    repository, revision
+        Where the weights were found: a repository and its commit, ``demo``, or the name of a
+        local directory with an empty revision.
+    codecs_repository, codecs_revision
+        Where the tokenizers were found; not always where the transformer was.
+    files
+        SHA-256 of every file that has a part in a vector, by its path in the official layout.
+    preprocessing
+        Version of the way from observation to tokens.
+    pooling
+        How tokens become a vector.
+    dim
+        Length of the vectors.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    repository: str
+    revision: str = ""
+    codecs_repository: str
+    codecs_revision: str = ""
+    files: dict[str, Sha256] = Field(min_length=1)
+    preprocessing: int = Field(default=PREPROCESSING_VERSION, ge=1)
+    pooling: Pooling
+    dim: int = Field(gt=0)
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits: equal exactly when the vectors are comparable.
+
+        Only what changes a vector counts (files, preprocessing, pooling, dimension): the same
+        weights give the same digest from the Hub, from a copy and from a renamed directory.
+        """
+        what_counts = self.model_dump(
+            mode="json", include={"files", "preprocessing", "pooling", "dim"}
+        )
+        canonical = json.dumps(what_counts, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]

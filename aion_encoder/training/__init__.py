@@ -1,0 +1,1 @@
+"""Makes checkpoints: random ones for tests and trials, and the bundled demonstrations."""

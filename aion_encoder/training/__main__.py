@@ -1,0 +1,102 @@
+"""Train a small checkpoint: ``python -m aion_encoder.training STAGE WORK``."""
+
+import json
+import logging
+import os
+import shutil
+import time
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+STAGE_NAMES = (
+    "sky",
+    "image-codec",
+    "spectrum-codec",
+    "scalar-codecs",
+    "tokens",
+    "transformer",
+    "card",
+)
+
+HELD_OUT_SEED = 9001
+
+
+def _card(work: Path, recipe_path: Path | None, held_out: int, asking: int) -> None:
+    from dataclasses import asdict
+
+    from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
+    from aion_encoder.training.simulated import pack, packed_sky
+    from aion_encoder.training.stages import recipe_from
+
+    (work / "held").mkdir(exist_ok=True)
+    recipe = recipe_from(recipe_path)
+    chunk = recipe.chunk
+    paths = [work / "held" / f"{index:03d}.npz" for index in range(-(-held_out // chunk))]
+    for index, path in enumerate(paths):
+        if not path.exists():
+            pack(path, HELD_OUT_SEED, index * chunk, (index + 1) * chunk)
+    sky = packed_sky(paths)
+    checkpoint = work / "checkpoint"
+    measures = measure(checkpoint, sky, asking, work)
+    write_spaces(checkpoint, encode_all(checkpoint, sky, work), len(sky))
+    hours_file = work / "hours.json"
+    hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
+    write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours)
+
+
+@click.command()
+@click.argument("stage", type=click.Choice([*STAGE_NAMES, "all"]))
+@click.argument("work", type=click.Path(path_type=Path))
+@click.option("--recipe", type=click.Path(path_type=Path, exists=True), help="JSON of changes.")
+@click.option("--threads", type=int, default=os.cpu_count() or 1, show_default=True)
+@click.option(
+    "--held-out", type=int, default=3000, show_default=True, help="Sources to measure on."
+)
+@click.option("--asking", type=int, default=1000, show_default=True, help="Of these, that ask.")
+@click.option("--install", is_flag=True, help="Copy the result to the bundled aion-demo.")
+def main(
+    stage: str,
+    work: Path,
+    recipe: Path | None,
+    threads: int,
+    held_out: int,
+    asking: int,
+    install: bool,
+) -> None:
+    """Train a demonstration checkpoint in WORK on the simulated sky, stage by stage.
+
+    Every stage resumes or reuses what is there; `all` runs them in order. The checkpoint grows in
+    WORK/checkpoint, in the official layout.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    import torch
+
+    from aion_encoder.training.stages import recipe_from, run_stage
+
+    torch.set_num_threads(threads)
+    work.mkdir(parents=True, exist_ok=True)
+    for name in STAGE_NAMES if stage == "all" else (stage,):
+        began = time.monotonic()
+        if name == "card":
+            _card(work, recipe, held_out, asking)
+        else:
+            with tqdm(desc=name, unit="step") as bar:
+
+                def advance(done: int, total: int, bar: "tqdm[None]" = bar) -> None:
+                    bar.total = total
+                    bar.update(done - bar.n)
+
+                run_stage(name, work, recipe_from(recipe), advance)
+            hours_file = work / "hours.json"
+            hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
+            hours[name] = hours.get(name, 0.0) + (time.monotonic() - began) / 3600
+            hours_file.write_text(json.dumps(hours))
+    if install:
+        target = Path(__file__).parents[1] / "checkpoints" / "aion-demo"
+        shutil.copytree(work / "checkpoint", target, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,291 @@
+"""Measure a trained checkpoint on sources it never saw, and write its model card."""
+
+import json
+import logging
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aion_encoder.encoder import open_encoder
+from aion_encoder.reference_spaces import write_reference_spaces
+from aion_encoder.training.figures import draw_images, draw_losses, draw_spectra
+from aion_encoder.training.image_codec import image_codec_losses
+from aion_encoder.training.measures import (
+    encode_sky,
+    neighbour_scores,
+    partner_ranks,
+    principal_components,
+    whitening,
+)
+from aion_encoder.training.simulated import BANDS, PackedSky
+from aion_encoder.training.spectrum_codec import spectrum_codec_losses
+from aion_encoder.training.stages import load_codecs
+
+__all__ = ["measure", "write_card", "write_spaces"]
+
+logger = logging.getLogger("aion_encoder")
+
+SURVEYS = ("legacysurvey", "hsc", "sdss", "desi", "gaia")
+PAIRS = (("legacysurvey", "desi"), ("legacysurvey", "sdss"), ("hsc", "desi"), ("gaia", "desi"))
+
+
+def _raw_features(sky: PackedSky, survey: str) -> np.ndarray:
+    """Return what the principal components are taken of.
+
+    Arcsinh pixels (softened at 0.01 nanomaggies, as the codec does) at full resolution, or fluxes
+    over their mean, resampled to 1000 bins of the survey's own range.
+    """
+    if survey in BANDS:
+        softening = 0.01 if survey == "legacysurvey" else 0.63
+        pixels = sky.images[survey].astype(np.float32)
+        return np.arcsinh(pixels / softening).reshape(len(sky), -1)
+    if survey == "gaia":
+        return np.arcsinh(sky.coefficients)
+    arrays = sky.spectra[survey]
+    grid = np.linspace(3850.0, 9150.0, 1000)
+    flux = np.stack(
+        [
+            np.interp(grid, wave, flux)
+            for wave, flux in zip(
+                arrays.wavelength_angstrom, arrays.flux.astype(np.float32), strict=True
+            )
+        ]
+    )
+    return flux / np.maximum(np.abs(flux).mean(axis=1, keepdims=True), 1e-3)
+
+
+def encode_all(checkpoint: Path, sky: PackedSky, cache: Path) -> dict[str, np.ndarray]:
+    """Encode every source in every survey, or read what an earlier call kept."""
+    encoder = open_encoder(str(checkpoint))
+    name = cache / f"vectors-{encoder.identity.digest}-{len(sky)}.npz"
+    if name.exists():
+        with np.load(name) as stored:
+            return {survey: stored[survey] for survey in stored.files}
+    vectors = {}
+    for survey in SURVEYS:
+        vectors[survey] = encode_sky(encoder, sky, survey)
+        logger.info("encoded %s", survey)
+    np.savez(name, **vectors)
+    return vectors
+
+
+def measure(
+    checkpoint: Path, sky: PackedSky, asking: int, cache: Path, seed: int = 0
+) -> dict[str, Any]:
+    """Measure tokenizers and vectors.
+
+    Parameters
+    ----------
+    checkpoint
+        A directory in the official layout.
+    sky
+        Sources that were not trained on.
+    asking
+        How many of them ask; the others are the gallery, and the pairs for linear maps.
+    cache
+        Where encoded vectors are kept between calls.
+
+    Returns
+    -------
+    What goes into the card, as JSON can hold it.
+    """
+    codecs = load_codecs(checkpoint)
+    split = len(sky) - asking
+    fit, ask = slice(0, split), slice(split, len(sky))
+    out: dict[str, Any] = {"gallery": split, "asking": asking}
+    out["tokenizers"] = {
+        **{
+            survey: image_codec_losses(
+                codecs["image"], sky.images[survey][ask].astype(np.float32), bands
+            )
+            for survey, bands in BANDS.items()
+        },
+        **{
+            survey: spectrum_codec_losses(codecs["spectrum"], arrays.rows(ask))
+            for survey, arrays in sky.spectra.items()
+        },
+    }
+    vectors = encode_all(checkpoint, sky, cache)
+    labels = sky.labels
+    spaces: dict[str, np.ndarray] = {}
+    out["neighbours"] = {}
+    for survey in SURVEYS:
+        mean, projection = whitening(vectors[survey][fit])
+        spaces[survey] = (vectors[survey] - mean) @ projection
+        raw = _raw_features(sky, survey)
+        components = principal_components(raw[fit], raw[ask])
+        out["neighbours"][survey] = {
+            "vector": asdict(
+                neighbour_scores(spaces[survey][fit], spaces[survey][ask], labels[fit], labels[ask])
+            ),
+            "principal_components": asdict(neighbour_scores(*components, labels[fit], labels[ask])),
+        }
+        logger.info("%s %s", survey, out["neighbours"][survey])
+    out["partners"] = {}
+    rng = np.random.default_rng(seed)
+    for one, other in PAIRS:
+        pair = (spaces[one][fit], spaces[other][fit])
+        asked = (spaces[one][ask], spaces[other][ask])
+        out["partners"][f"{one}->{other}"] = {
+            "linear_map": dict(partner_ranks(pair, asked)),
+            "linear_map_on_shuffled_pairs": dict(partner_ranks(pair, asked, shuffle=rng)),
+        }
+        logger.info("%s->%s %s", one, other, out["partners"][f"{one}->{other}"])
+    return out
+
+
+def write_spaces(checkpoint: Path, vectors: Mapping[str, np.ndarray], sources: int) -> None:
+    """Keep mean and whitening per modality beside the checkpoint, for indexes too small to fit."""
+    modalities = {
+        "image": ("legacysurvey", "hsc"),
+        "spectrum": ("sdss", "desi"),
+        "xp": ("gaia",),
+    }
+    spaces = {
+        modality: whitening(np.concatenate([vectors[survey] for survey in surveys]))
+        for modality, surveys in modalities.items()
+    }
+    encoder = open_encoder(str(checkpoint))
+    facts = {"measured_on": f"{sources} simulated sources, each seen by all surveys"}
+    write_reference_spaces(checkpoint, spaces, encoder.identity, facts)
+
+
+def write_card(
+    checkpoint: Path,
+    measures: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    sky: PackedSky,
+    logs: Path,
+    hours: Mapping[str, float],
+) -> None:
+    """Write ``README.md``, ``measures.json`` and the figures into a checkpoint."""
+    codecs = load_codecs(checkpoint)
+    classes = sky.labels["object_class"].to_numpy(str)
+    rows = [int(np.flatnonzero(classes == name)[0]) for name in np.unique(classes)]
+    draw_images(codecs["image"], sky, rows, checkpoint / "images.png")
+    draw_spectra(codecs["spectrum"], sky, "desi", rows[:8], checkpoint / "spectra.png")
+    log = json.loads((logs / "transformer.json").read_text())
+    keys = [key for key in log[-1] if key.startswith("tok_")]
+    draw_losses(log, keys, checkpoint / "losses.png")
+    (checkpoint / "measures.json").write_text(json.dumps(measures, indent=2) + "\n")
+    (checkpoint / "recipe.json").write_text(
+        json.dumps(recipe, indent=2, sort_keys=True, default=list) + "\n"
+    )
+    (checkpoint / "README.md").write_text(_card(measures, recipe, log, hours))
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
+def _card(
+    measures: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    log: list[Mapping[str, Any]],
+    hours: Mapping[str, float],
+) -> str:
+    neighbours, partners = measures["neighbours"], measures["partners"]
+    lines = [
+        "# aion-demo",
+        "",
+        "**A demonstration.** A small AION-1 of the official classes, trained by this repository",
+        "on a *simulated* sky. It shows that everything works and makes the tests real; it knows",
+        "nothing of the real sky beyond what the simulation has in common with it. For science,",
+        "open the released weights instead (`--weights polymathic-ai/aion-base@<revision>`).",
+        "",
+        "## Data",
+        "",
+        f"{recipe['sources']:,} simulated sources (`demo_sky`, seed {recipe['seed']}), each seen",
+        f"by all five surveys; the tokenizers saw the first {recipe['codec_sources']:,}. The",
+        "demonstration index and the measurements below use other seeds.",
+        "",
+        "## Recipe",
+        "",
+        "The paper's two stages: a tokenizer per modality, then masked modelling across",
+        "modalities (arXiv:2510.17960). `recipe.json` holds every number; again with",
+        "`python -m aion_encoder.training all WORK`. Departures from the paper, for a small",
+        "budget: half of the batches see one modality only and a tenth every token of one, the",
+        "fluxes, the half-light radius and the redshift are asked for in every batch (redshift",
+        "and radius are never given), and every source has every survey. The decoder keeps only",
+        f"the outputs {', '.join(recipe['domains_out'])}.",
+        "",
+        f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
+        f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",
+        "",
+        "| stage | hours |",
+        "|---|---|",
+        *[f"| {stage} | {value:.2f} |" for stage, value in hours.items()],
+        "",
+        f"Hardware: 2 shared cores ({platform.machine()}), no GPU; other work ran beside it.",
+        "",
+        "![losses](losses.png)",
+        "",
+        "## Tokenizers, on held-out sources",
+        "",
+        "Share of the variance explained in the range in which each codec works, and codes used.",
+        "",
+        "| survey | variance explained | codes used |",
+        "|---|---|---|",
+    ]
+    for survey, row in measures["tokenizers"].items():
+        explained = row["variance_explained"]
+        text = (
+            ", ".join(f"{band} {_percent(value)}" for band, value in explained.items())
+            if isinstance(explained, Mapping)
+            else f"{_percent(explained)}; median squared error "
+            f"{row['median_squared_error_in_noise_units']} in units of the noise"
+        )
+        lines.append(f"| {survey} | {text} | {row['codes_used']} of {row['codes']} |")
+    lines += [
+        "",
+        "One simulated object per class: as observed above, as given back by the tokenizer",
+        "below; Legacy Survey in the upper two rows, HSC in the lower two.",
+        "",
+        "![images](images.png)",
+        "",
+        "Spectra as observed (grey) and as given back (red):",
+        "",
+        "![spectra](spectra.png)",
+        "",
+        "## Neighbours, on held-out sources",
+        "",
+        f"{measures['asking']:,} simulated sources ask a gallery of {measures['gallery']:,}",
+        "others; ten nearest by cosine. Vectors are centred and whitened. Beside each, the same",
+        "with 64",
+        "principal components of the arcsinh pixels, of the fluxes over their mean, or of the",
+        "arcsinh coefficients. Ten classes (three spectral classes); redshift as log10(1 + z) of",
+        "galaxies and quasars.",
+        "",
+        "| observation | class accuracy | spectral class | redshift R2 | magnitude R2 |",
+        "|---|---|---|---|---|",
+    ]
+    for survey, row in neighbours.items():
+        for name, title in (("vector", "aion-demo"), ("principal_components", "64 components")):
+            value = row[name]
+            lines.append(
+                f"| {survey}, {title} | {value['class_accuracy']:.3f} | "
+                f"{value['spectral_class_accuracy']:.3f} | {value['redshift_r2']:.2f} | "
+                f"{value['magnitude_r2']:.2f} |"
+            )
+    lines += [
+        "",
+        "## From one modality to another, on held-out sources",
+        "",
+        "Rank of the partner among all asking sources, through a linear map (regularised",
+        f"canonical correlation) fitted on {measures['gallery']:,} other pairs; chance of R@10 is "
+        f"{10 / measures['asking']:.3f}.",
+        "",
+        "| from -> to | R@1 | R@10 | R@100 | median rank | R@10, fitted on shuffled pairs |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in partners.items():
+        value, control = row["linear_map"], row["linear_map_on_shuffled_pairs"]
+        lines.append(
+            f"| {name.replace('->', ' -> ')} | {value['r_at_1']:.3f} | {value['r_at_10']:.3f} | "
+            f"{value['r_at_100']:.3f} | {value['median_rank']:.0f} | {control['r_at_10']:.3f} |"
+        )
+    return "\n".join(lines) + "\n"

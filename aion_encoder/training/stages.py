@@ -1,0 +1,309 @@
+"""The stages of training a demonstration checkpoint, each resumable on its own.
+
+A working folder holds ``sky/*.npz`` (packed simulated sources), ``tokens/*.npz``, the training
+state and the logs; the checkpoint is written in the official layout beside them.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from aion.codecs.image import ImageCodec
+from aion.codecs.scalar import GridScalarCodec, LogScalarCodec, MultiScalarCodec
+from aion.codecs.spectrum import SpectrumCodec
+from aion.modalities import Image as AionImage
+from aion.modalities import ScalarModalities
+from aion.modalities import Spectrum as AionSpectrum
+
+from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
+from aion_encoder.training.masked import (
+    MaskedRecipe,
+    TokenSky,
+    train_transformer,
+    transformer_config,
+)
+from aion_encoder.training.simulated import BANDS, SCALARS, PackedSky, pack, packed_sky
+from aion_encoder.training.spectrum_codec import (
+    SPECTRUM_CODEC,
+    SpectrumRecipe,
+    train_spectrum_codec,
+)
+
+__all__ = ["STAGES", "Recipe", "load_codecs", "recipe_from", "run_stage", "write_transformer"]
+
+logger = logging.getLogger("aion_encoder")
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a demonstration checkpoint becomes."""
+
+    seed: int = 1001
+    codec_sources: int = 5000
+    sources: int = 20000
+    chunk: int = 500
+    """Sources per packed file."""
+    image: ImageRecipe = field(default_factory=ImageRecipe)
+    spectrum: SpectrumRecipe = field(default_factory=SpectrumRecipe)
+    masked: MaskedRecipe = field(default_factory=MaskedRecipe)
+    image_codec: Mapping[str, Any] = field(default_factory=lambda: dict(IMAGE_CODEC))
+    spectrum_codec: Mapping[str, Any] = field(default_factory=lambda: dict(SPECTRUM_CODEC))
+    dim: int = 192
+    encoder_depth: int = 6
+    decoder_depth: int = 2
+    num_heads: int = 6
+    domains_out: tuple[str, ...] = ("tok_spectrum_desi", "tok_spectrum_sdss", "tok_z")
+    """What the released decoder can still give. The tables of the others would be two thirds of
+    the file."""
+
+
+_PARTS = {"image": ImageRecipe, "spectrum": SpectrumRecipe, "masked": MaskedRecipe}
+
+
+def recipe_from(path: Path | None) -> Recipe:
+    """Read a recipe from JSON; what it leaves out keeps its default.
+
+    Raises
+    ------
+    TypeError
+        If a key is unknown.
+    """
+    given: dict[str, Any] = {} if path is None else json.loads(path.read_text())
+    for name, part in _PARTS.items():
+        if name in given:
+            given[name] = part(**given[name])
+    return Recipe(**given)
+
+
+def _chunks(work: Path, recipe: Recipe, count: int) -> list[Path]:
+    return [work / "sky" / f"{index:03d}.npz" for index in range(-(-count // recipe.chunk))]
+
+
+def stage_sky(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Simulate and pack the training sources that are not there yet."""
+    (work / "sky").mkdir(parents=True, exist_ok=True)
+    paths = _chunks(work, recipe, max(recipe.sources, recipe.codec_sources))
+    for index, path in enumerate(paths):
+        if not path.exists():
+            pack(path, recipe.seed, index * recipe.chunk, (index + 1) * recipe.chunk)
+        if progress is not None:
+            progress(index + 1, len(paths))
+
+
+def _codec_sky(work: Path, recipe: Recipe) -> PackedSky:
+    return packed_sky(_chunks(work, recipe, recipe.codec_sources))
+
+
+def _save_log(work: Path, name: str, log: list[dict[str, Any]]) -> None:
+    (work / "logs").mkdir(exist_ok=True)
+    (work / "logs" / f"{name}.json").write_text(json.dumps(log, indent=1))
+
+
+def stage_image_codec(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Train the image tokenizer and write it to ``checkpoint/codecs/image``."""
+    sky = _codec_sky(work, recipe)
+    surveys = {name: (sky.images[name], bands) for name, bands in BANDS.items()}
+    codec, log = train_image_codec(
+        surveys, recipe.image, seed=recipe.seed, config=recipe.image_codec, progress=progress
+    )
+    codec.save_pretrained(str(work / "checkpoint"), modality=AionImage)
+    _save_log(work, "image_codec", log)
+
+
+def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Train the spectrum tokenizer and write it to ``checkpoint/codecs/spectrum``."""
+    sky = _codec_sky(work, recipe)
+    codec, log = train_spectrum_codec(
+        sky.spectra,
+        recipe.spectrum,
+        seed=recipe.seed,
+        config=recipe.spectrum_codec,
+        progress=progress,
+    )
+    codec.save_pretrained(str(work / "checkpoint"), modality=AionSpectrum)
+    _save_log(work, "spectrum_codec", log)
+
+
+def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Fit the quantile tables of scalars and Gaia coefficients."""
+    sky = _codec_sky(work, recipe)
+    codecs: list[tuple[Any, torch.Tensor]] = []
+    size = 1024
+    for half, name in ((slice(0, 55), "GaiaXpBp"), (slice(55, 110), "GaiaXpRp")):
+        modality = next(m for m in ScalarModalities.values() if m.__name__ == name)
+        codec = MultiScalarCodec(
+            modality=modality.name,
+            compression_fns=["arcsinh"],
+            decompression_fns=["sinh"],
+            codebook_size=size,
+            reservoir_size=size,
+            num_quantizers=55,
+        )
+        codecs.append((codec, torch.from_numpy(sky.coefficients[:, half])))
+    by_key = {m.token_key: m for m in ScalarModalities.values()}
+    for key in SCALARS:
+        values = torch.from_numpy(np.asarray(sky.scalars[key], np.float32))
+        modality = by_key[key]
+        codec = (
+            GridScalarCodec(modality=modality.name, codebook_size=1025)
+            if key == "tok_z"
+            else LogScalarCodec(modality=modality.name, codebook_size=size, reservoir_size=size)
+        )
+        codecs.append((codec, values[torch.isfinite(values)]))
+    rng = np.random.default_rng(recipe.seed)
+    for done, (codec, values) in enumerate(codecs, 1):
+        quantizer = codec.quantizer
+        if hasattr(quantizer, "_update_reservoirs") or hasattr(quantizer, "quantizers"):
+            rows = rng.permutation(len(values))[:size]
+            quantizer(values[torch.from_numpy(rows)])
+        codec.save_pretrained(str(work / "checkpoint"), modality=codec.modality)
+        if progress is not None:
+            progress(done, len(codecs))
+
+
+@torch.inference_mode()
+def _tokenize(codecs: Mapping[str, Any], sky: PackedSky) -> dict[str, np.ndarray]:
+    tokens: dict[str, list[np.ndarray]] = {}
+    rows = np.arange(len(sky))
+    for part in np.array_split(rows, max(1, len(rows) // 50)):
+        for survey, bands in BANDS.items():
+            pixels = torch.from_numpy(sky.images[survey][part].astype(np.float32))
+            key = "tok_image" if survey == "legacysurvey" else "tok_image_hsc"
+            coded = codecs["image"].encode(AionImage(flux=pixels, bands=list(bands)))
+            tokens.setdefault(key, []).append(coded.numpy())
+        for survey, arrays in sky.spectra.items():
+            coded = codecs["spectrum"].encode(arrays.batch(part))
+            tokens.setdefault(f"tok_spectrum_{survey}", []).append(coded.numpy())
+    out = {key: np.concatenate(parts).astype(np.uint16) for key, parts in tokens.items()}
+    by_key = {m.token_key: m for m in ScalarModalities.values()}
+    values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
+    values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
+    for key, array in values.items():
+        filled = np.nan_to_num(array, nan=0.0)
+        coded = codecs[key].encode(by_key[key](value=torch.from_numpy(filled)))
+        out[key] = coded.numpy().astype(np.uint16).reshape(len(sky), -1)
+    return out
+
+
+def load_codecs(checkpoint: Path) -> dict[str, Any]:
+    """Read the trained tokenizers back: ``image``, ``spectrum`` and one per scalar token key."""
+    from aion.codecs.utils import CodecPytorchHubMixin
+
+    def read(cls: Any, name: str) -> Any:
+        base = super(CodecPytorchHubMixin, cls)
+        return base.from_pretrained(str(checkpoint / "codecs" / name), strict=True).eval()
+
+    codecs: dict[str, Any] = {
+        "image": read(ImageCodec, "image"),
+        "spectrum": read(SpectrumCodec, "spectrum"),
+    }
+    by_key = {m.token_key: m for m in ScalarModalities.values()}
+    for key in (*SCALARS, "tok_xp_bp", "tok_xp_rp"):
+        cls = (
+            MultiScalarCodec
+            if key.startswith("tok_xp")
+            else GridScalarCodec
+            if key == "tok_z"
+            else LogScalarCodec
+        )
+        codecs[key] = read(cls, by_key[key].name)
+    return codecs
+
+
+def stage_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Tokenize the training sky, file by file."""
+    codecs = load_codecs(work / "checkpoint")
+    (work / "tokens").mkdir(exist_ok=True)
+    paths = _chunks(work, recipe, recipe.sources)
+    for done, path in enumerate(paths, 1):
+        target = work / "tokens" / path.name
+        claim = target.with_suffix(".claimed")
+        # Two processes may share this stage: whoever claims a file first does it.
+        if not target.exists():
+            try:
+                claim.touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            TokenSky(_tokenize(codecs, packed_sky([path]))).save(target)
+            claim.unlink()
+        if progress is not None:
+            progress(done, len(paths))
+
+
+def stage_transformer(
+    work: Path, recipe: Recipe, progress: Progress | None, minutes: float | None = None
+) -> None:
+    """Train the transformer and write ``checkpoint/config.json`` and its weights."""
+    parts = [
+        TokenSky.load(work / "tokens" / path.name) for path in _chunks(work, recipe, recipe.sources)
+    ]
+    sky = TokenSky({key: np.concatenate([p.tokens[key] for p in parts]) for key in parts[0].tokens})
+    scalars = tuple(SCALARS)
+    config = transformer_config(
+        recipe.dim, recipe.encoder_depth, recipe.decoder_depth, recipe.num_heads, scalars
+    )
+    model, log = train_transformer(
+        sky,
+        config,
+        recipe.masked,
+        scalars=scalars,
+        seed=recipe.seed,
+        state_path=work / "transformer.pt",
+        minutes=minutes,
+        progress=progress,
+    )
+    _save_log(work, "transformer", log)
+    write_transformer(work / "checkpoint", model.state_dict(), config, recipe.domains_out)
+
+
+def write_transformer(
+    checkpoint: Path,
+    state: Mapping[str, torch.Tensor],
+    config: Mapping[str, Any],
+    domains_out: tuple[str, ...],
+) -> None:
+    """Write a transformer in the official layout, in half precision, without unused outputs."""
+    from safetensors.torch import save_file
+
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    dropped = set(config["domains_out"]) - set(domains_out)
+    kept = {
+        name: value.half().contiguous()
+        for name, value in state.items()
+        if not any(name.startswith(f"decoder_embeddings.{key}.") for key in dropped)
+    }
+    # The official class shares each modality's code between encoder and decoder: keep one copy.
+    for key in domains_out:
+        if f"encoder_embeddings.{key}.mod_emb" in kept:
+            kept.pop(f"decoder_embeddings.{key}.mod_emb", None)
+    config = {**config, "domains_out": sorted(domains_out)}
+    partial = checkpoint / "model.safetensors.tmp"
+    save_file(kept, partial, metadata={"format": "pt"})
+    partial.replace(checkpoint / "model.safetensors")
+    (checkpoint / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
+STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
+    "sky": stage_sky,
+    "image-codec": stage_image_codec,
+    "spectrum-codec": stage_spectrum_codec,
+    "scalar-codecs": stage_scalar_codecs,
+    "tokens": stage_tokens,
+    "transformer": stage_transformer,
+}
+
+
+def run_stage(name: str, work: Path, recipe: Recipe, progress: Progress | None = None) -> None:
+    """Run one stage and record the recipe beside it."""
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2, default=list) + "\n")
+    STAGES[name](work, recipe, progress)
+    logger.info("stage %s is done; %s free", name, shutil.disk_usage(work).free)

@@ -1,0 +1,145 @@
+"""Tokens into one vector per modality.
+
+Every token is used, padding is ignored and absent modalities are masked; the mean is taken over
+the valid tokens of one modality alone, never over a mixture.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float32, UInt16
+from torch import Tensor
+
+from aion_encoder.attention import fuse_attention
+from aion_encoder.identity import Pooling
+from aion_encoder.vocabulary import modality_of, token_count
+
+__all__ = ["TOKENS_PER_BATCH", "Tokens", "Transformer"]
+
+Tokens = Mapping[str, UInt16[np.ndarray, " count"]]
+"""Tokens of one object by token key; keys that it lacks are left out."""
+
+TOKENS_PER_BATCH = {"cpu": 4_096, "cuda": 147_456}
+"""Tokens in one batch unless a batch size is asked for: 256 images on a GPU."""
+
+MAX_PADDING = 1 / 16
+"""Share of padding in a batch above which a new one is begun."""
+
+
+class Transformer:
+    """The encoder half of an official AION-1.
+
+    Parameters
+    ----------
+    model
+        An `aion.AION` in evaluation mode; its attention is patched.
+    pooling
+        What the mean is taken of.
+    device
+        Where it runs. On CUDA its matrix products run in bfloat16 by autocast; the weights, the
+        position codes and the means stay float32.
+    """
+
+    def __init__(self, model: Any, pooling: Pooling, device: torch.device) -> None:
+        self.model = model.to(device)
+        self.pooling = pooling
+        self._device = device
+        fuse_attention(self.model.encoder)
+        names = {int(info["id"]): key for key, info in self.model.modality_info.items()}
+        if len(names) != len(self.model.modality_info):
+            raise ValueError("the modality ids of this AION-1 must be distinct")
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return int(self.model.dim)
+
+    def encode(
+        self, objects: Sequence[Tokens], *, batch_size: int | None = None
+    ) -> list[dict[str, Float32[np.ndarray, " dim"]]]:
+        """Return one vector per object and modality.
+
+        Parameters
+        ----------
+        objects
+            Tokens of each object; the tokens of one object see each other.
+        batch_size
+            Objects per batch; by default as many as `TOKENS_PER_BATCH` allows.
+
+        Returns
+        -------
+        For each object, in order, modality to vector.
+        """
+        results: list[dict[str, np.ndarray]] = [{} for _ in objects]
+        for rows in self._batches(objects, batch_size):
+            # Whoever calls may have autocast on; nothing but the blocks may run in it.
+            with torch.autocast(self._device.type, enabled=False):
+                pooled = self._pooled([objects[row] for row in rows])
+            for modality, (members, vectors) in pooled.items():
+                for member, vector in zip(members, vectors, strict=True):
+                    results[rows[member]][modality] = vector
+        return results
+
+    def _batches(self, objects: Sequence[Tokens], batch_size: int | None) -> Iterator[list[int]]:
+        """Rows of like objects together, so that next to nothing is padded."""
+        lengths = [sum(token_count(key) for key in tokens) for tokens in objects]
+        order = sorted(
+            (row for row in range(len(objects)) if lengths[row]),
+            key=lambda row: (-lengths[row], sorted(objects[row]), row),
+        )
+        limit = TOKENS_PER_BATCH.get(self._device.type, TOKENS_PER_BATCH["cpu"])
+        batch: list[int] = []
+        for row in order:
+            longest = lengths[batch[0]] if batch else lengths[row]
+            size = batch_size or max(1, limit // longest)
+            if batch and (len(batch) >= size or lengths[row] < (1 - MAX_PADDING) * longest):
+                yield batch
+                batch = []
+            batch.append(row)
+        if batch:
+            yield batch
+
+    def _inputs(self, objects: Sequence[Tokens]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Token tensors, and masks that are True where an object lacks them."""
+        inputs, masks = {}, {}
+        for key in sorted({key for tokens in objects for key in tokens}):
+            ids = np.zeros((len(objects), token_count(key)), np.int64)
+            absent = np.ones(ids.shape, bool)
+            for row, tokens in enumerate(objects):
+                if key in tokens:
+                    ids[row] = tokens[key]
+                    absent[row] = False
+            inputs[key] = torch.from_numpy(ids).to(self._device)
+            masks[key] = torch.from_numpy(absent).to(self._device)
+        return inputs, masks
+
+    @torch.inference_mode()
+    def _pooled(self, objects: Sequence[Tokens]) -> dict[str, tuple[list[int], np.ndarray]]:
+        inputs, masks = self._inputs(objects)
+        longest = max(sum(token_count(key) for key in tokens) for tokens in objects)
+        tokens, codes, mask, owners = self.model.embed_inputs(
+            inputs, mask=masks, num_encoder_tokens=longest
+        )
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+            # Without padding no mask is passed: the kernel is faster, the numbers are the same.
+            hidden = self.model.forward_encoder(
+                tokens + codes, encoder_mask=mask if bool(mask.any()) else None
+            )
+        hidden = hidden.float()
+        pooled = {}
+        for modality in sorted({modality_of(key) for key in inputs}):
+            keys = [key for key in inputs if modality_of(key) == modality]
+            ids = torch.tensor([self.model.modality_info[key]["id"] for key in keys])
+            mine = torch.isin(owners, ids.to(owners)).unsqueeze(-1)
+            count = mine.sum(dim=1)
+            members = torch.nonzero(count[:, 0]).flatten()
+            mean = (hidden * mine).sum(dim=1)[members] / count[members]
+            if self.pooling is not Pooling.MEAN_ENCODER:
+                # The projection is linear: that of the mean is the mean of the projections.
+                mean = self.model.decoder_proj_context(mean)
+            if self.pooling is Pooling.MEAN_OUTPUT:
+                mean = mean + (codes * mine).sum(dim=1)[members] / count[members]
+            pooled[modality] = (members.tolist(), mean.float().cpu().numpy())
+        return pooled
