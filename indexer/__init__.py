@@ -1,0 +1,105 @@
+"""Builds, opens and searches an index of astronomical objects.
+
+Importing this package loads neither torch nor faiss; what needs them brings them. What builds an
+index is in `indexer.build`, `indexer.plan` and `indexer.verify`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from indexer.errors import (
+        AmbiguousError,
+        BuildError,
+        IndexerError,
+        IndexFormatError,
+        LockedError,
+        ManifestError,
+        QueryError,
+        ReadError,
+        SearchError,
+    )
+    from indexer.export import FORMATS, render_hits, write_hits
+    from indexer.hits import Hits
+    from indexer.index_file import Index, open_index
+    from indexer.manifests import Manifest, load_manifest
+    from indexer.options import SearchOptions
+    from indexer.previews import Preview
+    from indexer.queries import Query
+    from indexer.readers.uploads import (
+        Upload,
+        read_image_file,
+        read_spectrum_file,
+        read_xp_file,
+    )
+    from indexer.search import Searcher, open_searcher
+
+__all__ = [
+    "FORMATS",
+    "AmbiguousError",
+    "BuildError",
+    "Hits",
+    "Index",
+    "IndexFormatError",
+    "IndexerError",
+    "LockedError",
+    "Manifest",
+    "ManifestError",
+    "Preview",
+    "Query",
+    "QueryError",
+    "ReadError",
+    "SearchError",
+    "SearchOptions",
+    "Searcher",
+    "Upload",
+    "load_manifest",
+    "open_index",
+    "open_searcher",
+    "read_image_file",
+    "read_spectrum_file",
+    "read_xp_file",
+    "render_hits",
+    "write_hits",
+]
+
+_HOME = {
+    "FORMATS": "export",
+    "AmbiguousError": "errors",
+    "BuildError": "errors",
+    "Hits": "hits",
+    "Index": "index_file",
+    "IndexFormatError": "errors",
+    "IndexerError": "errors",
+    "LockedError": "errors",
+    "Manifest": "manifests",
+    "ManifestError": "errors",
+    "Preview": "previews",
+    "Query": "queries",
+    "QueryError": "errors",
+    "ReadError": "errors",
+    "SearchError": "errors",
+    "SearchOptions": "options",
+    "Searcher": "search",
+    "Upload": "readers.uploads",
+    "load_manifest": "manifests",
+    "open_index": "index_file",
+    "open_searcher": "search",
+    "read_image_file": "readers.uploads",
+    "read_spectrum_file": "readers.uploads",
+    "read_xp_file": "readers.uploads",
+    "render_hits": "export",
+    "write_hits": "export",
+}
+
+
+def __getattr__(name: str) -> Any:
+    try:
+        home = _HOME[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

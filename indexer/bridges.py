@@ -1,0 +1,166 @@
+"""How a query in one modality reaches another: through links, or through the space ``shared``."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from indexer.index_file import Index
+from indexer.index_model import MODALITY_BITS
+from indexer.neighbours import Neighbour, key_of, nearest
+
+__all__ = ["Found", "Reached", "linked", "partners_in"]
+
+FIRST_BATCH_PER_HIT = 4
+GROWTH = 4
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a linked hit comes from.
+
+    Attributes
+    ----------
+    score
+        Of the neighbour, or 1 for a counterpart of the query itself.
+    via
+        Key of that neighbour or of the query; empty for an uploaded file.
+    release
+        Release of the neighbour, for calibration; empty for the query itself.
+    """
+
+    score: float
+    via: str
+    release: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """One object that was found, and how; `modality` is the one that was asked for."""
+
+    key: str
+    release: str
+    row: int
+    modality: str
+    score: float
+    reached: Reached | None = None
+
+
+def partners_in(
+    index: Index, release: str, rows: Sequence[int], to: str, modality: str
+) -> list[int | None]:
+    """Return, for each row, the row of release `to` that is the same source and has a modality.
+
+    An object that has the modality itself is its own partner in its own release.
+    """
+    segment = index.segment(to)
+    given = np.asarray(rows, dtype=np.int64)
+    found = given if to == release else index.links.partners(release, given, to)
+    has_it = np.zeros(len(found), dtype=bool)
+    linked_rows = found >= 0
+    bits = np.asarray(segment.column("modalities")[found[linked_rows]])
+    has_it[linked_rows] = (bits & MODALITY_BITS[modality]) > 0
+    return [int(row) if good else None for row, good in zip(found, has_it, strict=True)]
+
+
+def linked(
+    index: Index,
+    vector: Float32[np.ndarray, " dim"],
+    wanted: int,
+    *,
+    own: str,
+    to: str,
+    releases: Sequence[str],
+    direct: Sequence[Found],
+    skip: Collection[tuple[str, int]],
+    banned: Collection[tuple[str, int]],
+) -> list[Found]:
+    """Find objects of another modality through neighbours in the query's own.
+
+    Neighbours are fetched in growing batches until enough of them have a counterpart, or until
+    there are no more. A counterpart counts once, through its best neighbour.
+
+    Parameters
+    ----------
+    vector
+        The query in the space of its own modality.
+    own, to
+        The two modalities.
+    releases
+        Where the counterparts may be; neighbours may be anywhere.
+    direct
+        Counterparts of the query itself; they come first.
+    skip
+        Neighbours that do not count: the query itself.
+    banned
+        Objects that may be neither neighbour nor hit.
+
+    Returns
+    -------
+    list
+        Best first, those of the query itself before all others, ties by key.
+    """
+    own_releases = [name for name in index.releases if own in _modalities(index, name)]
+    total = sum(index.segment(name).info.vectors.get(own, 0) for name in own_releases)
+    fetch = FIRST_BATCH_PER_HIT * wanted
+    while True:
+        neighbours = nearest(
+            index,
+            vector,
+            fetch,
+            space=own,
+            modality=own,
+            releases=own_releases,
+            skip=set(skip) | set(banned),
+        )
+        found = {(hit.release, hit.row): hit for hit in direct}
+        for hit in _counterparts(index, neighbours, to, releases):
+            place = (hit.release, hit.row)
+            if place not in found and place not in banned:
+                found[place] = hit
+        first = {(hit.release, hit.row) for hit in direct}
+        ranked = sorted(
+            found.values(),
+            key=lambda hit: (-hit.score, (hit.release, hit.row) not in first, hit.key),
+        )
+        # A neighbour that was not fetched could still tie with the last hit.
+        enough = len(ranked) >= wanted and (
+            not neighbours or neighbours[-1].score < ranked[wanted - 1].score
+        )
+        if enough or len(neighbours) < fetch or fetch >= total:
+            return ranked[:wanted]
+        fetch *= GROWTH
+
+
+def _modalities(index: Index, release: str) -> Collection[str]:
+    return [name for name, count in index.segment(release).info.vectors.items() if count]
+
+
+def _counterparts(
+    index: Index, neighbours: Sequence[Neighbour], to: str, releases: Sequence[str]
+) -> Iterator[Found]:
+    """Give the counterparts of neighbours, in the order of the neighbours, then by key."""
+    by_release: dict[str, list[int]] = {}
+    for each in neighbours:
+        by_release.setdefault(each.release, []).append(each.row)
+    partners: dict[tuple[str, int], list[tuple[str, int]]] = {}
+    for release, rows in by_release.items():
+        for target in releases:
+            if to not in _modalities(index, target):
+                continue
+            for row, partner in zip(
+                rows, partners_in(index, release, rows, target, to), strict=True
+            ):
+                if partner is not None:
+                    partners.setdefault((release, row), []).append((target, partner))
+    for each in neighbours:
+        for target, row in partners.get((each.release, each.row), ()):
+            yield Found(
+                key_of(index.segment(target), row),
+                target,
+                row,
+                to,
+                each.score,
+                Reached(each.score, each.key, each.release),
+            )

@@ -1,0 +1,353 @@
+"""The command line: ``python -m indexer COMMAND``. Each command calls one function and prints.
+
+Exit codes: 0 done, 2 refused input or wrong usage, 1 anything else that went wrong.
+"""
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from indexer.cli_query import query_of, query_options, taken
+from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
+from indexer.options import LARGEST_K, SearchOptions
+from indexer.software import software_version
+
+__all__ = ["main"]
+
+FORMATS = ("table", "csv", "ecsv", "fits", "votable", "parquet", "json")
+BINARY_FORMATS = ("fits", "votable", "parquet")
+MODALITIES = ("image", "spectrum", "xp", "photometry")
+
+_PATH = click.Path(path_type=Path)
+
+
+class Refused(click.ClickException):
+    """Input that was refused: one line, exit code 2."""
+
+    exit_code = 2
+
+
+class OneLineErrors(click.Group):
+    """Turns the errors of this package into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        # Imported here: only cheap names, but a package that `--help` does not need.
+        from aion_encoder.errors import EncoderError, ObservationError
+
+        if not sys.warnoptions:
+            # What libraries remark about people's files is said by the readers, in one line.
+            warnings.simplefilter("ignore")
+        try:
+            return super().invoke(ctx)
+        except (QueryError, ReadError, ManifestError, ObservationError) as error:
+            raise Refused(_one_line(error)) from error
+        except (IndexerError, EncoderError) as error:
+            raise click.ClickException(_one_line(error)) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{where}{reason}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+class Bar:
+    """A progress bar on stderr; silent where that is no terminal."""
+
+    def __init__(self, what: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(desc=what, file=sys.stderr, disable=None, leave=False)
+
+    def progress(self, done: int, total: int) -> None:
+        """Draw how far the work is."""
+        self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def announce(self, step: str) -> None:
+        """Show which step begins."""
+        self._bar.set_description(step)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self._bar.close()
+
+
+def _bar(what: str) -> "closing[Bar]":
+    return closing(Bar(what))
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(software_version(), message="%(version)s")
+def main() -> None:
+    """Build, check and search an index of astronomical objects.
+
+    An index is built from a manifest (see data_manifests/) and is one folder. Searching takes an
+    identifier, a position, or a file with an image, a spectrum or Gaia coefficients.
+    """
+
+
+root_option = click.option(
+    "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."
+)
+weights_option = click.option(
+    "--weights",
+    default="demo",
+    show_default=True,
+    metavar="WEIGHTS",
+    help="demo, a directory in the official layout, or REPOSITORY@REVISION.",
+)
+
+
+@main.command()
+@click.argument("manifest", type=_PATH)
+@root_option
+def plan(manifest: Path, root: Path | None) -> None:
+    """Show what a build would read and make, without reading any content."""
+    from indexer.manifests import load_manifest
+    from indexer.plan import plan as make_plan
+    from indexer.reports import plan_text
+
+    click.echo(plan_text(make_plan(load_manifest(manifest, root=root))))
+
+
+@main.command()
+@click.argument("manifest", type=_PATH)
+@click.argument("index", type=_PATH)
+@click.option(
+    "--shard",
+    required=True,
+    metavar="I/N",
+    help="Which slice of the partitions, counted from 0: of --shard 0/4 to 3/4 each takes a "
+    "quarter. Job arrays run one each; `build` then finds their work done.",
+)
+@weights_option
+@root_option
+def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | None) -> None:
+    """Encode one slice of a manifest's partitions, for a later build."""
+    from indexer.build import encode as encode_partitions
+    from indexer.manifests import load_manifest
+    from indexer.runners.job_array import parse_slice
+    from indexer.tools import Tools
+    from indexer.weights import open_weights
+
+    try:
+        part = parse_slice(shard)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--shard'") from error
+    loaded = load_manifest(manifest, root=root)
+    with _bar("encoding") as bar:
+        done = encode_partitions(
+            loaded,
+            index,
+            weights=weights,
+            progress=bar.progress,
+            part=part,
+            tools=Tools(open_encoder=open_weights),
+        )
+    click.echo(
+        f"{done.partitions} partitions encoded: {done.read} read = {done.indexed} to be indexed + "
+        f"{done.rejected} rejected"
+    )
+
+
+@main.command()
+@click.argument("manifest", type=_PATH)
+@click.argument("index", type=_PATH)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@weights_option
+@root_option
+def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | None) -> None:
+    """Build an index, or bring it up to date; goes on where an earlier build stopped."""
+    from indexer.build import build as build_index
+    from indexer.manifests import load_manifest
+    from indexer.reports import totals_text
+    from indexer.tools import Tools
+    from indexer.weights import open_weights
+
+    loaded = load_manifest(manifest, root=root)
+    with _bar("planning") as bar:
+        built = build_index(
+            loaded,
+            index,
+            weights=weights,
+            progress=bar.progress,
+            jobs=jobs,
+            announce=bar.announce,
+            tools=Tools(open_encoder=open_weights),
+        )
+    click.echo(totals_text(built.info))
+    for note in built.info.notes:
+        click.echo(f"note: {note}")
+    click.echo(built.message)
+
+
+@main.command()
+@click.argument("index", type=_PATH)
+def verify(index: Path) -> None:
+    """Check every file, count and vector of an index. Exit code 1 if something is wrong."""
+    from indexer.reports import verify_text
+    from indexer.verify import verify as verify_index
+
+    with _bar("verifying") as bar:
+        report = verify_index(index, progress=bar.progress)
+    click.echo(verify_text(report))
+    if not report.ok:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("index", type=_PATH)
+def info(index: Path) -> None:
+    """Show what an index holds."""
+    from indexer.index_file import open_index
+    from indexer.reports import info_text
+
+    click.echo(info_text(open_index(index)))
+
+
+def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of a search."""
+    for option in (
+        click.option(
+            "--leave-out-source",
+            is_flag=True,
+            help="Leave out every object of the query's source, not only the query itself.",
+        ),
+        click.option(
+            "--release",
+            "releases",
+            multiple=True,
+            metavar="NAME",
+            help="Where hits may come from; may be repeated. Default: everywhere.",
+        ),
+        click.option(
+            "--bridge",
+            type=click.Choice(["auto", "linked", "aligned"]),
+            default="auto",
+            show_default=True,
+            help="How another modality is reached.",
+        ),
+        click.option("--to", type=click.Choice(MODALITIES), help="Modality to find."),
+    ):
+        command = option(command)
+    return command
+
+
+@main.command()
+@click.argument("index", type=_PATH)
+@query_options
+@search_options
+@click.option(
+    "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."
+)
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), help="Default: table, or by --output."
+)
+@click.option("--output", type=_PATH, metavar="FILE", help="Write to a file instead.")
+@click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
+def search(
+    index: Path,
+    k: int,
+    form: str | None,
+    output: Path | None,
+    weights: str | None,
+    to: str | None,
+    bridge: Any,
+    releases: tuple[str, ...],
+    leave_out_source: bool,
+    **values: Any,
+) -> None:
+    """Find what is most similar to an object or to a file.
+
+    The query itself is left out of the answer.
+    """
+    from indexer.export import format_of
+    from indexer.search import open_searcher
+
+    asked = taken(values)
+    if form is None:
+        form = "table" if output is None else format_of(output)
+    if output is None and form in BINARY_FORMATS and sys.stdout.isatty():
+        raise click.UsageError(f"{form} is not for a terminal; give --output FILE")
+    options = SearchOptions(
+        k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
+    )
+    searcher = open_searcher(index, weights=weights)
+    hits = searcher.search(query_of(searcher, asked), options)
+    content = _rendered(hits, form)
+    if output is None:
+        click.echo(content, nl=False)
+        return
+    from indexer.export import whole_or_absent
+
+    with whole_or_absent(output) as temporary:
+        temporary.write_bytes(content)
+    click.echo(f"{len(hits)} hits written to {output}", err=True)
+
+
+def _rendered(hits: Any, form: str) -> bytes:
+    from indexer.export import render_hits
+    from indexer.printing import hits_text
+
+    return (hits_text(hits) + "\n").encode() if form == "table" else render_hits(hits, form)
+
+
+@main.command()
+@click.argument("index", type=_PATH)
+@click.argument("output", type=_PATH, metavar="OUT")
+@click.option(
+    "--objects",
+    type=_PATH,
+    required=True,
+    metavar="FILE",
+    help="A list of identifiers: CSV, ECSV, FITS, VOTable, Parquet, or text with one a line.",
+)
+@click.option("--column", metavar="NAME", help="Column of FILE that holds them.")
+@search_options
+@click.option(
+    "-k", "k", type=click.IntRange(1, LARGEST_K), default=50, show_default=True, help="Neighbours."
+)
+def export(
+    index: Path,
+    output: Path,
+    objects: Path,
+    column: str | None,
+    k: int,
+    to: str | None,
+    bridge: Any,
+    releases: tuple[str, ...],
+    leave_out_source: bool,
+) -> None:
+    """Write the neighbours of every object of a list to OUT (.csv .ecsv .fits .vot .parquet).
+
+    Every identifier is answered, or refused with its reason in a file beside OUT that ends in
+    .refused.csv.
+    """
+    from indexer.bulk_export import SearcherAnswers, export_neighbours
+    from indexer.identifier_lists import read_identifiers
+    from indexer.search import open_searcher
+
+    options = SearchOptions(
+        k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
+    )
+    identifiers = read_identifiers(objects, column)
+    source = {"file": objects.name, "sha256": hashlib.sha256(objects.read_bytes()).hexdigest()}
+    answers = SearcherAnswers(open_searcher(index), options)
+    with _bar("searching") as bar:
+        done = export_neighbours(answers, identifiers, output, source=source, progress=bar.progress)
+    click.echo(
+        f"{done.read} identifiers read = {done.answered} answered + {done.refused} refused; "
+        f"{done.rows} neighbours written to {output}"
+    )
+    if done.refused_file is not None:
+        click.echo(f"reasons of the refused: {done.refused_file}")

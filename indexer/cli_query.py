@@ -1,0 +1,176 @@
+"""The query options of the command line: which there are, and what they ask."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.queries import Query
+
+if TYPE_CHECKING:
+    from indexer.search import Searcher
+
+__all__ = ["Asked", "query_of", "query_options"]
+
+_FILE = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was given on the command line to ask with. Fields are the options of `query_options`."""
+
+    key: str | None
+    position: str | None
+    image: tuple[Path, ...]
+    spectrum: tuple[Path, ...]
+    xp: Path | None
+    radius: float | None
+    survey: str | None
+    pixel_scale: float | None
+    bands: str | None
+    zero_point: float | None
+    wavelength_unit: str | None
+    flux_unit: str | None
+    medium: str | None
+    target_id: str | None
+
+    def __post_init__(self) -> None:
+        given = [
+            option
+            for option, value in (
+                ("--object", self.key),
+                ("--position", self.position),
+                ("--image", self.image),
+                ("--spectrum", self.spectrum),
+                ("--xp", self.xp),
+            )
+            if value not in (None, ())
+        ]
+        if len(given) != 1:
+            got = f"got {' and '.join(given)}" if given else "got none"
+            raise click.UsageError(
+                f"give exactly one of --object, --position, --image, --spectrum and --xp; {got}"
+            )
+        for name, allowed in _BELONGS_TO.items():
+            if getattr(self, name) is not None and given[0] not in allowed:
+                option = "--" + name.replace("_", "-")
+                raise click.UsageError(f"{option} belongs to {' or '.join(allowed)}")
+
+
+_BELONGS_TO = {
+    "radius": ("--position",),
+    "survey": ("--image", "--spectrum"),
+    "pixel_scale": ("--image",),
+    "bands": ("--image",),
+    "zero_point": ("--image",),
+    "wavelength_unit": ("--spectrum",),
+    "flux_unit": ("--spectrum",),
+    "medium": ("--spectrum",),
+    "target_id": ("--spectrum", "--xp"),
+}
+
+_OPTIONS = (
+    click.option(
+        "--object",
+        "key",
+        metavar="KEY",
+        help="An object: release:id, survey:id, a bare identifier, plate-mjd-fiber, "
+        "'Gaia DR3 ...' or a name such as J094651.40-010228.5.",
+    ),
+    click.option(
+        "--position",
+        metavar='"RA DEC"',
+        help="The object nearest to a position, in degrees or sexagesimal; a right ascension in "
+        "three fields is in hours.",
+    ),
+    click.option(
+        "--image",
+        type=_FILE,
+        multiple=True,
+        metavar="FILE",
+        help="A FITS cut-out; once for each band if each has its own file.",
+    ),
+    click.option(
+        "--spectrum",
+        type=_FILE,
+        multiple=True,
+        metavar="FILE",
+        help="A spectrum (FITS, ECSV, VOTable, CSV, text); twice for flux and error.",
+    ),
+    click.option("--xp", type=_FILE, metavar="FILE", help="A table of Gaia BP/RP coefficients."),
+    click.option(
+        "--radius",
+        type=float,
+        metavar="ARCSEC",
+        help="How far the object may lie from --position. Default: 5, or what a name allows.",
+    ),
+    click.option("--survey", help="Which survey's data a file holds, if it does not say."),
+    click.option(
+        "--pixel-scale", type=float, metavar="ARCSEC", help="Arcseconds per pixel of an image."
+    ),
+    click.option("--bands", metavar="LIST", help="Bands of the planes of an image, such as g,r,z."),
+    click.option("--zero-point", type=float, metavar="MAG", help="AB magnitude of one count."),
+    click.option("--wavelength-unit", metavar="UNIT", help="Such as nm, of a spectrum."),
+    click.option("--flux-unit", metavar="UNIT", help="Such as mJy, of a spectrum."),
+    click.option(
+        "--medium",
+        type=click.Choice(["air", "vacuum"]),
+        help="What the wavelengths of a spectrum were measured in.",
+    ),
+    click.option("--target-id", metavar="ID", help="Which object of a file that holds several."),
+)
+
+
+def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that `Asked` holds."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def taken(values: dict[str, Any]) -> Asked:
+    """Take the options of `query_options` out of all that a command was given."""
+    return Asked(**{field.name: values.pop(field.name) for field in fields(Asked)})
+
+
+def query_of(searcher: "Searcher", asked: Asked) -> Query:
+    """Return the query that was asked for; files are read and encoded."""
+    if asked.key is not None:
+        return searcher.query_object(asked.key)
+    if asked.position is not None:
+        return searcher.query_position(asked.position, asked.radius)
+    # Imported here: only files need the readers.
+    from indexer.readers.uploads import read_image_file, read_spectrum_file, read_xp_file
+
+    if asked.image:
+        bands = None if asked.bands is None else _bands(asked.bands)
+        return searcher.query_upload(
+            read_image_file(
+                asked.image,
+                survey=asked.survey,
+                pixel_scale_arcsec=asked.pixel_scale,
+                bands=bands,
+                zero_point=asked.zero_point,
+            )
+        )
+    if asked.spectrum:
+        return searcher.query_upload(
+            read_spectrum_file(
+                asked.spectrum,
+                survey=asked.survey,
+                wavelength_unit=asked.wavelength_unit,
+                flux_unit=asked.flux_unit,
+                medium=asked.medium,
+                target_id=asked.target_id,
+            )
+        )
+    assert asked.xp is not None
+    return searcher.query_upload(read_xp_file(asked.xp, source_id=asked.target_id))
+
+
+def _bands(text: str) -> list[str]:
+    """Read ``g,r,z``, or ``grz`` where every band is one letter."""
+    named = [band for band in text.replace(",", " ").split() if band]
+    return list(named[0]) if len(named) == 1 and named[0].isalpha() and len(named[0]) < 6 else named

@@ -1,0 +1,325 @@
+"""The next index, put together below ``.build/next`` from staged partitions and what stays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32, Int64
+
+from aion_encoder.observations import MODALITIES
+from indexer.arrow_tables import map_table, numpy_column
+from indexer.assemble import Assembled, assemble
+from indexer.calibration import calibrate, write_calibration
+from indexer.encode import Staged
+from indexer.fill import Filling, fill_segment, train_quantizer
+from indexer.index_model import (
+    MODALITY_BITS,
+    IndexInfo,
+    LinkOutInfo,
+    LinksInfo,
+    ReleaseInfo,
+    SpaceInfo,
+)
+from indexer.layout import (
+    calibration_file,
+    links_unit,
+    next_dir,
+    quantizer_file,
+    rows_file,
+    segment_unit,
+    space_unit,
+)
+from indexer.links import PairLinks, Positions, match, read_links, write_links
+from indexer.plan import ReleasePlan, inputs_info
+from indexer.publish import adopt
+from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
+from indexer.staged_vectors import StagedVectors
+from indexer.tools import EncoderLike
+
+__all__ = ["Composer", "Draft"]
+
+
+@dataclass
+class Draft:
+    """A segment of the next index while it is made.
+
+    Attributes
+    ----------
+    name
+        The release.
+    unit
+        Its folder, relative to the next index.
+    kept
+        What is published of it, if it stays as it is; else None.
+    assembled
+        Its objects, if it is new; else None.
+    spaces
+        Modalities that have vectors, per space.
+    """
+
+    name: str
+    unit: str
+    kept: ReleaseInfo | None
+    assembled: Assembled | None
+    spaces: dict[str, tuple[str, ...]]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities of which it has vectors."""
+        if self.assembled is not None:
+            return tuple(self.assembled.raw)
+        assert self.kept is not None
+        return tuple(name for name, count in self.kept.vectors.items() if count)
+
+
+def _through(space: Space, raw: StagedVectors) -> Callable[[slice], Float32[np.ndarray, "n dim"]]:
+    return lambda chosen: space.apply(raw.take(chosen))
+
+
+class Composer:
+    """Makes the next index, part by part.
+
+    Parameters
+    ----------
+    index
+        Folder of the index.
+    before
+        What is published, or None.
+    encoder
+        Whose vectors are put in.
+    builder
+        Name and version of this software.
+    """
+
+    def __init__(
+        self, index: Path, before: IndexInfo | None, encoder: EncoderLike, builder: str
+    ) -> None:
+        self.index = index
+        self.root = next_dir(index)
+        self.before = before
+        self.encoder = encoder
+        self.builder = builder
+        self.generation = 1 if before is None else before.generation + 1
+        self.drafts: dict[str, Draft] = {}
+        self.spaces: dict[str, SpaceInfo] = {}
+        self.links: list[LinksInfo] = []
+
+    def keep(self, name: str) -> None:
+        """Take a published segment over as it is."""
+        assert self.before is not None
+        info = self.before.releases[name]
+        adopt(self.index, info.directory)
+        self.drafts[name] = Draft(name, info.directory, info, None, dict(info.spaces))
+
+    def add(self, name: str, staged: Sequence[Staged]) -> None:
+        """Put a segment together from its staged partitions."""
+        unit = segment_unit(name, self.generation)
+        assembled = assemble(self.root, unit, name, staged, self.builder)
+        self.drafts[name] = Draft(name, unit, None, assembled, {})
+
+    def rows(self, name: str) -> pa.Table:
+        """Return the served columns of a segment."""
+        return map_table(self.root / rows_file(self.drafts[name].unit))
+
+    def rows_with(self, name: str, modality: str) -> Int64[np.ndarray, " n"]:
+        """Return the rows of a segment that have a modality."""
+        bits = numpy_column(self.rows(name), "modalities")
+        return np.flatnonzero(bits & MODALITY_BITS[modality]).astype(np.int64)
+
+    def filling(self, name: str, space: str, modality: str) -> Filling:
+        """Return one set of vectors of a segment."""
+        return Filling(self.root, self.drafts[name].unit, space, modality)
+
+    def fill_spaces(self) -> None:
+        """Make the space of every modality and fill the new segments into it."""
+        for modality in MODALITIES:
+            new = [each for each in self._with(modality) if each.assembled is not None]
+            old = [each for each in self._with(modality) if each.kept is not None]
+            if new or old:
+                self._fill_space(modality, new, old)
+
+    def _with(self, modality: str) -> list[Draft]:
+        return [each for _, each in sorted(self.drafts.items()) if modality in each.modalities]
+
+    def _fill_space(self, modality: str, new: Sequence[Draft], old: Sequence[Draft]) -> None:
+        users = {each.name: (modality,) for each in (*new, *old)}
+        if not new and self.keep_space(modality, users):
+            return
+        unit = space_unit(modality, self.generation)
+        space = self._published_space(modality) if old else None
+        if space is None:
+            space = self._fitted(modality, new)
+        write_space(self.root, unit, space)
+        for draft in new:
+            assert draft.assembled is not None
+            raw = draft.assembled.raw[modality]
+            filling = self.filling(draft.name, modality, modality)
+            filling.write(len(raw), space.dim, _through(space, raw))
+            draft.spaces[modality] = (modality,)
+        self.finish_space(modality, unit, space.dim, users, [each.name for each in new])
+
+    def _published_space(self, name: str) -> Space | None:
+        if self.before is None or name not in self.before.spaces:
+            return None
+        return read_space(self.index, self.before.spaces[name].directory)
+
+    def _fitted(self, modality: str, new: Sequence[Draft]) -> Space:
+        raw = [each.assembled.raw[modality] for each in new if each.assembled is not None]
+        count = sum(len(each) for each in raw)
+        stride = max(1, count // FIT_AT_MOST)
+        sample = np.concatenate([each.take(slice(0, len(each), stride)) for each in raw])
+        return fit_space(
+            modality,
+            sample,
+            count=count,
+            encoder=self.encoder.identity.digest,
+            reference=self.encoder.reference_spaces.get(modality),
+        )
+
+    def keep_space(self, name: str, users: Mapping[str, tuple[str, ...]]) -> bool:
+        """Take a published space over, if the very same segments used it.
+
+        Parameters
+        ----------
+        users
+            Segments with vectors in it, all of them kept, with their modalities.
+        """
+        if self.before is None or name not in self.before.spaces:
+            return False
+        used = {
+            key: of.spaces[name] for key, of in self.before.releases.items() if name in of.spaces
+        }
+        if used != dict(users):
+            return False
+        self.spaces[name] = self.before.spaces[name]
+        adopt(self.index, self.spaces[name].directory)
+        return True
+
+    def finish_space(
+        self,
+        name: str,
+        unit: str,
+        dim: int,
+        users: Mapping[str, tuple[str, ...]],
+        new: Sequence[str],
+    ) -> None:
+        """Fill the vectors of new segments into FAISS files, and calibrate the space.
+
+        Parameters
+        ----------
+        users
+            All segments with vectors in the space, with their modalities.
+        new
+            Those whose vectors were just written.
+        """
+        fillings = {
+            f"{release}:{modality}": self.filling(release, name, modality)
+            for release, modalities in sorted(users.items())
+            for modality in modalities
+        }
+        trained = self._quantizer(name, unit, fillings)
+        for release in new:
+            for modality in users[release]:
+                filling = self.filling(release, name, modality)
+                fill_segment(filling, self.rows_with(release, modality), trained)
+        vectors = {
+            (release, modality): self.filling(release, name, modality).vectors()
+            for release, modalities in users.items()
+            for modality in modalities
+        }
+        write_calibration(self.root / calibration_file(unit), calibrate(name, vectors))
+        present = {modality for modalities in users.values() for modality in modalities}
+        self.spaces[name] = SpaceInfo(
+            directory=unit,
+            modalities=tuple(each for each in MODALITIES if each in present),
+            dim=dim,
+        )
+
+    def _quantizer(self, name: str, unit: str, fillings: Mapping[str, Filling]) -> Any | None:
+        from indexer import ann
+
+        if self.before is not None and name in self.before.spaces:
+            trained = self.index / quantizer_file(self.before.spaces[name].directory)
+            if trained.exists():
+                index = ann.load_trained(trained)
+                ann.save(index, self.root / quantizer_file(unit))
+                return index
+        return train_quantizer(self.root, unit, fillings)
+
+    def link(self) -> None:
+        """Link every two releases, except those whose links are published and still hold."""
+        names = sorted(self.drafts)
+        for position, a in enumerate(names):
+            for b in names[position + 1 :]:
+                if self.drafts[a].kept is not None and self.drafts[b].kept is not None:
+                    self._keep_links(a, b)
+                    continue
+                pair = PairLinks((a, b), *match(self._positions(a), self._positions(b)))
+                if len(pair.row_a):
+                    path = links_unit(a, b, self.generation)
+                    write_links(self.root / path, pair)
+                    self.links.append(LinksInfo(releases=(a, b), path=path, count=len(pair.row_a)))
+
+    def _keep_links(self, a: str, b: str) -> None:
+        assert self.before is not None
+        for links in self.before.links:
+            if links.releases == (a, b):
+                adopt(self.index, links.path)
+                self.links.append(links)
+
+    def _positions(self, name: str) -> Positions:
+        table = self.rows(name)
+        ids = table.column("object_id")
+        return Positions(
+            numpy_column(table, "ra_deg"),
+            numpy_column(table, "dec_deg"),
+            lambda row: str(ids[row].as_py()),
+        )
+
+    def linked(self, a: str, b: str) -> PairLinks | None:
+        """Return the links between two releases, None if there are none."""
+        releases = (min(a, b), max(a, b))
+        for links in self.links:
+            if links.releases == releases:
+                return read_links(self.root / links.path, releases)
+        return None
+
+    def release_info(self, plan: ReleasePlan, sha256: Mapping[str, str]) -> ReleaseInfo:
+        """Describe a segment for `index.json`.
+
+        Parameters
+        ----------
+        sha256
+            Of the input files of a new segment, by path.
+        """
+        draft, release = self.drafts[plan.release.name], plan.release
+        if draft.kept is not None:
+            return draft.kept.model_copy(
+                update={"directory": draft.unit, "spaces": dict(draft.spaces)}
+            )
+        made = draft.assembled
+        assert made is not None
+        magnitude = release.columns.magnitude
+        return ReleaseInfo(
+            directory=draft.unit,
+            title=release.title,
+            survey=release.survey,
+            simulated=release.simulated,
+            homepage=release.homepage,
+            licence=release.licence,
+            citation=release.citation,
+            acknowledgement=release.acknowledgement,
+            links=tuple(LinkOutInfo(label=each.label, url=each.url) for each in release.links),
+            magnitude_band="" if magnitude is None else magnitude.band,
+            read=made.read,
+            indexed=made.indexed,
+            rejected=made.rejected,
+            placed=made.placed,
+            vectors={modality: len(raw) for modality, raw in made.raw.items()},
+            spaces=draft.spaces,
+            manifest=plan.config,
+            inputs=inputs_info(plan.files, sha256),
+        )

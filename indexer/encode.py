@@ -1,0 +1,242 @@
+"""One partition in, one staged result out: vectors, catalogue rows, previews, rejects.
+
+A staged result is a folder that appears whole, by renaming; its `done.json` has the hash of every
+file in it and of everything it was made from. A build that was killed takes it up again when all
+of that still holds, and makes it anew otherwise.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aion_encoder.observations import Observation
+from indexer.arrow_tables import write_arrow
+from indexer.durable import sha256_of, write_json
+from indexer.errors import BuildError
+from indexer.index_model import MODALITY_BITS
+from indexer.layout import staged_partition_dir
+from indexer.plan import ReleasePlan, staging_config
+from indexer.previews import Preview, preview_of, preview_table
+from indexer.readers.records import Partition, Record, Reject
+from indexer.record_table import record_table, reject_table
+from indexer.tools import EncoderLike, Tools
+
+__all__ = ["BATCH_OBSERVATIONS", "Staged", "encode_partition", "read_staged"]
+
+BATCH_OBSERVATIONS = 256
+
+_DONE = "done.json"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An encoded partition that waits in the folder of the build.
+
+    Attributes
+    ----------
+    folder
+        Where it lies.
+    partition
+        Its name.
+    read, indexed, rejected
+        Objects; ``read = indexed + rejected``.
+    vectors
+        Vectors per modality.
+    inputs
+        SHA-256 of the files it was made from, by path.
+    """
+
+    folder: Path
+    partition: str
+    read: int
+    indexed: int
+    rejected: int
+    vectors: dict[str, int]
+    inputs: dict[str, str]
+
+    def path(self, kind: str) -> Path:
+        """Return the file of ``records``, ``rejects`` or ``previews``."""
+        return self.folder / f"{kind}.arrow"
+
+    def vectors_path(self, modality: str) -> Path:
+        """Return the raw float32 vectors of a modality, in the order of the records with it."""
+        return self.folder / f"vectors-{modality}.npy"
+
+
+@dataclass
+class _Batch:
+    """Objects of a partition while they are encoded."""
+
+    encoder: EncoderLike
+    records: list[Record] = field(default_factory=list)
+    modalities: list[int] = field(default_factory=list)
+    rejects: list[tuple[Reject, str]] = field(default_factory=list)
+    vectors: dict[str, list[np.ndarray[Any, Any]]] = field(default_factory=dict)
+    previews: list[tuple[int, Preview]] = field(default_factory=list)
+    waiting: list[Record] = field(default_factory=list)
+    preview_settings: Any = None
+
+    def add(self, record: Record) -> None:
+        self.waiting.append(record)
+        if sum(len(each.observations) for each in self.waiting) >= BATCH_OBSERVATIONS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Encode what waits, every observation by itself."""
+        alone = [(observation,) for record in self.waiting for observation in record.observations]
+        encoded = self.encoder.encode(alone) if alone else None
+        reasons = {refusal.index: refusal.reason for refusal in encoded.refusals} if encoded else {}
+        place = 0
+        for record in self.waiting:
+            found: list[tuple[Observation, np.ndarray[Any, Any]]] = []
+            refused: list[tuple[str, str]] = []
+            for observation in record.observations:
+                assert encoded is not None
+                vector = encoded.vectors[observation.modality][place]
+                if np.isfinite(vector).all():
+                    found.append((observation, vector))
+                else:
+                    reason = reasons.get(place, "the encoder gave numbers that are not finite")
+                    refused.append((observation.modality, reason))
+                place += 1
+            self._settle(record, found, refused)
+        self.waiting = []
+
+    def _settle(
+        self,
+        record: Record,
+        found: Sequence[tuple[Observation, np.ndarray[Any, Any]]],
+        refused: Sequence[tuple[str, str]],
+    ) -> None:
+        if not found:
+            reason = "; ".join(reason for _, reason in refused) or "the object has no observation"
+            whole = Reject(record.object_id, record.source_file, record.source_row, reason)
+            self.rejects.append((whole, ""))
+            return
+        for modality, reason in refused:
+            part = Reject(record.object_id, record.source_file, record.source_row, reason)
+            self.rejects.append((part, modality))
+        number = len(self.records)
+        # The pixels are not needed any more: a partition may be larger than memory.
+        self.records.append(_without_observations(record))
+        self.modalities.append(sum(MODALITY_BITS[each.modality] for each, _ in found))
+        for observation, vector in found:
+            self.vectors.setdefault(observation.modality, []).append(vector)
+            preview = preview_of(observation, self.preview_settings)
+            if preview is not None:
+                self.previews.append((number, preview))
+
+
+def _without_observations(record: Record) -> Record:
+    return Record(
+        record.object_id,
+        record.ra_deg,
+        record.dec_deg,
+        (),
+        record.columns,
+        record.source_file,
+        record.source_row,
+    )
+
+
+def encode_partition(
+    index: Path,
+    release: ReleasePlan,
+    partition: Partition,
+    *,
+    encoder: EncoderLike,
+    tools: Tools,
+    manifest: Any,
+    on_file: Callable[[], None] = lambda: None,
+) -> Staged:
+    """Encode one partition, unless a valid staged result is already there.
+
+    Parameters
+    ----------
+    index
+        Folder of the index; the result lies in its build folder.
+    on_file
+        Called for each input file that is done.
+    """
+    config = staging_config(release, partition, encoder.identity.digest)
+    folder = staged_partition_dir(index, release.release.name, partition.name)
+    ready = read_staged(folder, partition.name, config)
+    if ready is not None:
+        for _ in partition.files:
+            on_file()
+        return ready
+    inputs = {path: sha256_of(manifest.root / path) for path in partition.files}
+    batch = _Batch(encoder, preview_settings=release.release.preview)
+    read, seen = 0, ""
+    for each in tools.read_partition(manifest, release.release, partition):
+        read += 1
+        if seen not in ("", each.source_file):
+            on_file()
+        seen = each.source_file
+        if isinstance(each, Reject):
+            batch.rejects.append((each, ""))
+        else:
+            batch.add(each)
+    batch.flush()
+    _check_unchanged(manifest.root, release, partition)
+    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    counts = _write(temporary, batch, partition.name, encoder.dim)
+    done = {"config": config, "read": read, **counts, "inputs": inputs}
+    done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
+    write_json(temporary / _DONE, done, sync=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    temporary.rename(folder)
+    staged = read_staged(folder, partition.name, config)
+    assert staged is not None
+    return staged
+
+
+def _check_unchanged(root: Path, release: ReleasePlan, partition: Partition) -> None:
+    for file in release.files_of(partition):
+        status = (root / file.path).stat()
+        now = (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
+        if now != (file.bytes, file.changed_ns):
+            raise BuildError(
+                f"{file.path} changed while it was read; wait until nothing writes to "
+                f"{root} and build again"
+            )
+
+
+def _write(folder: Path, batch: _Batch, partition: str, dim: int) -> dict[str, Any]:
+    write_arrow(record_table(batch.records, batch.modalities), folder / "records.arrow", sync=False)
+    write_arrow(reject_table(batch.rejects, partition), folder / "rejects.arrow", sync=False)
+    rows, previews = [row for row, _ in batch.previews], [each for _, each in batch.previews]
+    write_arrow(preview_table(rows, previews), folder / "previews.arrow", sync=False)
+    for modality, vectors in batch.vectors.items():
+        stacked = np.stack(vectors).astype(np.float32).reshape(-1, dim)
+        np.save(folder / f"vectors-{modality}.npy", stacked, allow_pickle=False)
+    return {
+        "indexed": len(batch.records),
+        "rejected": sum(modality == "" for _, modality in batch.rejects),
+        "vectors": {name: len(vectors) for name, vectors in sorted(batch.vectors.items())},
+    }
+
+
+def read_staged(folder: Path, partition: str, config: str) -> Staged | None:
+    """Return a staged result if it is whole and made from what `config` says; else None."""
+    try:
+        done = json.loads((folder / _DONE).read_text())
+        if done["config"] != config:
+            return None
+        if any(sha256_of(folder / name) != digest for name, digest in done["files"].items()):
+            return None
+        return Staged(
+            folder,
+            partition,
+            *(done[key] for key in ("read", "indexed", "rejected", "vectors", "inputs")),
+        )
+    except (OSError, ValueError, KeyError):
+        return None

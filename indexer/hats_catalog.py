@@ -1,0 +1,150 @@
+"""The catalogue of a segment as HATS: Parquet files by HEALPix cell, with their metadata.
+
+Written with pyarrow alone, after the IVOA note on HATS 1.0; `hats` and `lsdb` read it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jaxtyping import Int64
+
+from indexer.arrow_tables import write_parquet
+from indexer.durable import replacing
+
+__all__ = ["HEALPIX_COLUMN", "Cell", "cells_of", "read_placed_row", "write_hats"]
+
+HEALPIX_COLUMN = "_healpix_29"
+HEALPIX_ORDER = 29
+ROWS_PER_CELL = 500_000
+"""Cells with more rows are divided, as long as that is possible."""
+
+_DEEPEST_ORDER = 18
+_ROWS_PER_DIRECTORY = 10_000
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """A HEALPix cell in nested order, and the rows of the segment that lie in it."""
+
+    start: int
+    stop: int
+    order: int
+    pixel: int
+
+    @property
+    def path(self) -> str:
+        """Where HATS keeps its rows, relative to the catalogue."""
+        directory = self.pixel // _ROWS_PER_DIRECTORY * _ROWS_PER_DIRECTORY
+        return f"dataset/Norder={self.order}/Dir={directory}/Npix={self.pixel}.parquet"
+
+
+def cells_of(
+    healpix_29: Int64[np.ndarray, " n"], rows_per_cell: int = ROWS_PER_CELL
+) -> tuple[Cell, ...]:
+    """Divide ascending HEALPix indices of order 29 into the coarsest cells that are small enough.
+
+    The cells are in nested order, so their rows follow each other.
+    """
+    found: list[Cell] = []
+    open_cells = [(0, pixel) for pixel in range(11, -1, -1)]
+    while open_cells:
+        order, pixel = open_cells.pop()
+        shift = 2 * (HEALPIX_ORDER - order)
+        start, stop = (
+            int(np.searchsorted(healpix_29, bound << shift)) for bound in (pixel, pixel + 1)
+        )
+        if start == stop:
+            continue
+        if stop - start <= rows_per_cell or order == _DEEPEST_ORDER:
+            found.append(Cell(start, stop, order, pixel))
+        else:
+            open_cells.extend((order + 1, 4 * pixel + child) for child in (3, 2, 1, 0))
+    return tuple(found)
+
+
+def write_hats(catalog: Path, name: str, table: pa.Table, builder: str) -> None:
+    """Write a HATS catalogue of objects.
+
+    Parameters
+    ----------
+    catalog
+        Folder to write into.
+    name
+        Of the catalogue.
+    table
+        Its columns, `HEALPIX_COLUMN` and the positions ``ra_deg`` and ``dec_deg`` among them,
+        ascending in `HEALPIX_COLUMN`.
+    builder
+        What wrote it, for the properties.
+    """
+    cells = cells_of(table.column(HEALPIX_COLUMN).to_numpy())
+    footers: list[Any] = []
+    for cell in cells:
+        path = catalog / cell.path
+        write_parquet(table.slice(cell.start, cell.stop - cell.start), path)
+        footer = pq.read_metadata(path)
+        footer.set_file_path(cell.path.removeprefix("dataset/"))
+        footers.append(footer)
+    dataset = catalog / "dataset"
+    dataset.mkdir(parents=True, exist_ok=True)
+    with replacing(dataset / "_common_metadata") as temporary:
+        pq.write_metadata(table.schema, temporary)
+    with replacing(dataset / "_metadata") as temporary:
+        pq.write_metadata(table.schema, temporary, metadata_collector=footers)
+    with replacing(catalog / "partition_info.csv") as temporary:
+        lines = [f"{cell.order},{cell.pixel}" for cell in sorted(cells, key=_breadth_first)]
+        temporary.write_text("\n".join(["Norder,Npix", *lines]) + "\n")
+    with replacing(catalog / "hats.properties") as temporary:
+        temporary.write_text(_properties(name, cells, len(table), builder))
+
+
+def _breadth_first(cell: Cell) -> tuple[int, int]:
+    return cell.order, cell.pixel
+
+
+def _properties(name: str, cells: tuple[Cell, ...], rows: int, builder: str) -> str:
+    values = {
+        "obs_collection": name,
+        "dataproduct_type": "object",
+        "hats_nrows": rows,
+        "hats_col_ra": "ra_deg",
+        "hats_col_dec": "dec_deg",
+        "hats_col_healpix": HEALPIX_COLUMN,
+        "hats_col_healpix_order": HEALPIX_ORDER,
+        "hats_npix_suffix": ".parquet",
+        "hats_order": max(cell.order for cell in cells),
+        "hats_max_rows": max(cell.stop - cell.start for cell in cells),
+        "hats_builder": builder,
+        "hats_version": "v1.0",
+    }
+    return "#HATS catalog\n" + "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def read_placed_row(catalog: Path, healpix_29: Int64[np.ndarray, " n"], row: int) -> dict[str, Any]:
+    """Read every column of one object of a catalogue that `write_hats` wrote.
+
+    Parameters
+    ----------
+    healpix_29
+        Indices of all rows of the catalogue, ascending.
+    row
+        Of the object.
+    """
+    cell = next(cell for cell in cells_of(healpix_29) if cell.start <= row < cell.stop)
+    return read_parquet_row(catalog / cell.path, row - cell.start)
+
+
+def read_parquet_row(path: Path, offset: int) -> dict[str, Any]:
+    """Read one row of a Parquet file, reading no more than its row group."""
+    file = pq.ParquetFile(path)
+    for group in range(file.num_row_groups):
+        size = file.metadata.row_group(group).num_rows
+        if offset < size:
+            values: dict[str, Any] = file.read_row_group(group).slice(offset, 1).to_pylist()[0]
+            return values
+        offset -= size
+    raise IndexError(f"{path} has no row {offset}")

@@ -1,0 +1,211 @@
+"""`index.json`: one reader, one writer; `open_index`; the builder's lock."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+from pydantic import ValidationError
+
+from aion_encoder.heads import LinearHead, load_heads
+from indexer.calibration import Calibration, read_calibration
+from indexer.durable import write_json
+from indexer.errors import IndexFormatError, SearchError
+from indexer.index_model import FORMAT_VERSION, IndexInfo
+from indexer.layout import INDEX_FILE, aligned_heads_file, calibration_file
+from indexer.links import Links, read_links
+from indexer.lock import writing
+from indexer.segment import Segment
+from indexer.spaces import SHARED, Space, read_space, to_unit
+
+__all__ = ["Index", "Segment", "open_index", "read_index_file", "write_index_file", "writing"]
+
+_ATTEMPTS = 3
+
+
+def read_index_file(path: Path) -> IndexInfo:
+    """Read `index.json`.
+
+    Raises
+    ------
+    IndexFormatError
+        If it is missing, damaged, or of a version that this one does not read.
+    """
+    if not path.exists():
+        raise IndexFormatError(
+            f"{path.parent} is no index: it has no {INDEX_FILE}; build one with "
+            f"`python -m indexer build MANIFEST {path.parent}`"
+        )
+    try:
+        values = json.loads(path.read_bytes())
+        version = values["format_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise IndexFormatError(
+            f"{path} must be the JSON of an index, but is damaged; build the index again"
+        ) from error
+    if version != FORMAT_VERSION:
+        raise IndexFormatError(
+            f"{path.parent} has format version {version}, this program reads version "
+            f"{FORMAT_VERSION}; build the index again or use the program that built it"
+        )
+    try:
+        return IndexInfo.model_validate(values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise IndexFormatError(
+            f"{path}: {where}: {problem['msg']}; build the index again"
+        ) from error
+
+
+def write_index_file(path: Path, info: IndexInfo) -> None:
+    """Write `index.json`, whole or not at all."""
+    write_json(path, info.model_dump(mode="json"))
+
+
+class Index:
+    """An open index, read-only and safe to use from several threads.
+
+    It keeps showing what was published when it was opened; open it again to see more.
+
+    Attributes
+    ----------
+    path
+        Its folder.
+    info
+        The contents of `index.json`.
+    segments
+        By release, in the order of the manifest.
+    links
+        Which objects are one source.
+    """
+
+    def __init__(self, path: Path, info: IndexInfo) -> None:
+        self.path = path
+        self.info = info
+        self.segments: Mapping[str, Segment] = {
+            name: Segment(path, name, release) for name, release in info.releases.items()
+        }
+        self.links = Links(
+            {each.releases: read_links(path / each.path, each.releases) for each in info.links}
+        )
+        self._spaces = {
+            name: read_space(path, space.directory)
+            for name, space in info.spaces.items()
+            if name != SHARED
+        }
+        self._calibrations = {
+            name: read_calibration(path / calibration_file(space.directory))
+            for name, space in info.spaces.items()
+        }
+        self._heads: dict[str, LinearHead] = {}
+        self.heads_facts: Mapping[str, Any] = {}
+        if SHARED in info.spaces:
+            heads_path = path / aligned_heads_file(info.spaces[SHARED].directory)
+            self._heads, self.heads_facts = load_heads(heads_path)
+
+    def __repr__(self) -> str:
+        return f"Index({str(self.path)!r}, {len(self)} objects)"
+
+    def __len__(self) -> int:
+        return sum(len(segment) for segment in self.segments.values())
+
+    @property
+    def releases(self) -> tuple[str, ...]:
+        """Names of the releases."""
+        return tuple(self.segments)
+
+    def is_current(self) -> bool:
+        """Say whether nothing newer has been published since this was opened."""
+        return read_index_file(self.path / INDEX_FILE) == self.info
+
+    def segment(self, release: str) -> Segment:
+        """Return the segment of a release.
+
+        Raises
+        ------
+        SearchError
+            If the index has no such release; the message lists those it has.
+        """
+        try:
+            return self.segments[release]
+        except KeyError:
+            raise SearchError(
+                f"this index has no release {release!r}; it has {', '.join(self.segments)}"
+            ) from None
+
+    def space(self, name: str) -> Space:
+        """Return the transform of a space; ``shared`` has heads instead.
+
+        Raises
+        ------
+        SearchError
+            If the index has no such space; the message lists those it has.
+        """
+        try:
+            return self._spaces[name]
+        except KeyError:
+            raise SearchError(
+                f"this index has no space {name!r} of its own; it has {', '.join(self._spaces)}"
+            ) from None
+
+    def heads(self, modality: str) -> LinearHead | None:
+        """Return the head that brings a modality into ``shared``; None if there is none."""
+        return self._heads.get(modality)
+
+    def to_shared(
+        self, modality: str, vectors: Float32[np.ndarray, "n dim"]
+    ) -> Float32[np.ndarray, "n shared"]:
+        """Return unit vectors in ``shared`` for vectors in the space of their modality.
+
+        Raises
+        ------
+        SearchError
+            If the modality is not aligned in this index.
+        """
+        head = self.heads(modality)
+        if head is None:
+            raise SearchError(
+                f"{modality} is not aligned in this index; aligned are "
+                f"{', '.join(sorted(self._heads)) or 'none'}"
+            )
+        return to_unit(head.apply(vectors))
+
+    def calibration(self, space: str) -> Calibration:
+        """Return what scores in a space are worth.
+
+        Raises
+        ------
+        SearchError
+            If the index has no such space.
+        """
+        try:
+            return self._calibrations[space]
+        except KeyError:
+            raise SearchError(
+                f"this index has no space {space!r}; it has {', '.join(self._calibrations)}"
+            ) from None
+
+
+def open_index(path: Path | str) -> Index:
+    """Open a published index.
+
+    Everything opened is what one `index.json` lists. When a newer one is published meanwhile, and
+    files of the older are gone already, the newer is opened.
+
+    Raises
+    ------
+    IndexFormatError
+        If there is no index, or it is damaged or of an unknown version.
+    """
+    path = Path(path)
+    for attempt in range(_ATTEMPTS):
+        info = read_index_file(path / INDEX_FILE)
+        try:
+            return Index(path, info)
+        except IndexFormatError:
+            if attempt == _ATTEMPTS - 1 or read_index_file(path / INDEX_FILE) == info:
+                raise
+    raise AssertionError("unreachable")

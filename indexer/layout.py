@@ -1,0 +1,192 @@
+"""Every path inside an index, as pure functions; `docs/index_format.md` draws the tree.
+
+Paths inside an index are relative POSIX strings, the very strings that `index.json` lists. A
+*unit* is what publishing moves as one: the folder of a segment or of a space, one link file, the
+table of unclaimed files. A unit that replaces a published one gets a name of its own
+(``segments/demo-desi@2``), so that nothing under a published name ever changes.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+__all__ = [
+    "INDEX_FILE",
+    "LOCK_FILE",
+    "aligned_heads_file",
+    "build_dir",
+    "calibration_file",
+    "catalog_dir",
+    "generation_of",
+    "keys_file",
+    "links_unit",
+    "next_dir",
+    "next_index_file",
+    "previews_file",
+    "quantizer_file",
+    "rejects_file",
+    "rows_file",
+    "segment_ann_file",
+    "segment_unit",
+    "segment_vectors_file",
+    "space_file",
+    "space_transform_file",
+    "space_unit",
+    "staged_dir",
+    "staged_partition_dir",
+    "unclaimed_unit",
+    "unplaced_file",
+]
+
+INDEX_FILE = "index.json"
+LOCK_FILE = "lock"
+_UNIT_KINDS = ("segments", "spaces", "links")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+_LONGEST_NAME = 150
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name) or "--" in name:
+        raise ValueError(
+            f"a release or space name must match {_NAME.pattern} and hold no '--', got {name!r}"
+        )
+    return name
+
+
+def _of_generation(path: str, generation: int, suffix: str = "") -> str:
+    return f"{path}{suffix}" if generation == 1 else f"{path}@{generation}{suffix}"
+
+
+def segment_unit(release: str, generation: int = 1) -> str:
+    """Return the folder of a release's segment."""
+    return _of_generation(f"segments/{_checked(release)}", generation)
+
+
+def space_unit(space: str, generation: int = 1) -> str:
+    """Return the folder of a space that all segments share."""
+    return _of_generation(f"spaces/{_checked(space)}", generation)
+
+
+def links_unit(release_a: str, release_b: str, generation: int = 1) -> str:
+    """Return the file that links two releases, given in alphabetical order."""
+    if release_a >= release_b:
+        raise ValueError(f"releases must be in alphabetical order: {release_a!r}, {release_b!r}")
+    return _of_generation(
+        f"links/{_checked(release_a)}--{_checked(release_b)}", generation, ".arrow"
+    )
+
+
+def unclaimed_unit(generation: int = 1) -> str:
+    """Return the table of the input files that no release claims."""
+    return _of_generation("unclaimed", generation, ".parquet")
+
+
+def generation_of(unit: str) -> int:
+    """Return the generation in the name of a unit: 1 where none is named."""
+    found = re.search(r"@(\d+)(?:\.\w+)?$", unit)
+    return int(found.group(1)) if found else 1
+
+
+def units_on_disk(index: Path) -> set[str]:
+    """Return every unit that lies in an index, published or left over."""
+    found = {
+        path.relative_to(index).as_posix()
+        for kind in _UNIT_KINDS
+        for path in (index / kind).glob("*")
+    }
+    return found | {path.name for path in index.glob("unclaimed*.parquet")}
+
+
+def rows_file(segment: str) -> str:
+    """Return the columns that serving needs, in row order."""
+    return f"{segment}/rows.arrow"
+
+
+def keys_file(segment: str) -> str:
+    """Return the object ids, sorted, with their rows."""
+    return f"{segment}/keys.arrow"
+
+
+def catalog_dir(segment: str) -> str:
+    """Return the HATS catalogue: every column of every object with a position."""
+    return f"{segment}/catalog"
+
+
+def unplaced_file(segment: str) -> str:
+    """Return the same columns of the objects without a position, which HATS cannot hold."""
+    return f"{segment}/unplaced.parquet"
+
+
+def previews_file(segment: str) -> str:
+    """Return the pictures and short spectra of a segment."""
+    return f"{segment}/previews/previews.arrow"
+
+
+def rejects_file(segment: str) -> str:
+    """Return what was read and not indexed."""
+    return f"{segment}/rejects.parquet"
+
+
+def segment_vectors_file(segment: str, space: str, modality: str) -> str:
+    """Return the vectors of one modality of a segment in one space."""
+    return f"{segment}/spaces/{_checked(space)}/vectors/{_checked(modality)}.npy"
+
+
+def segment_ann_file(segment: str, space: str, modality: str) -> str:
+    """Return the FAISS file over the vectors of `segment_vectors_file`."""
+    return f"{segment}/spaces/{_checked(space)}/{_checked(modality)}.faiss"
+
+
+def space_file(space_dir: str) -> str:
+    """Return the description of a space."""
+    return f"{space_dir}/space.json"
+
+
+def space_transform_file(space_dir: str) -> str:
+    """Return the mean and the projection of a space."""
+    return f"{space_dir}/space.safetensors"
+
+
+def aligned_heads_file(space_dir: str) -> str:
+    """Return the heads that project modalities into the space ``shared``."""
+    return f"{space_dir}/heads.safetensors"
+
+
+def quantizer_file(space_dir: str) -> str:
+    """Return the trained, empty FAISS index that all shards of a space start from."""
+    return f"{space_dir}/quantizer.faiss"
+
+
+def calibration_file(space_dir: str) -> str:
+    """Return the quantiles of the scores of random pairs."""
+    return f"{space_dir}/calibration.json"
+
+
+def build_dir(index: Path) -> Path:
+    """Return where a build works; nothing in it is part of the index."""
+    return index / ".build"
+
+
+def next_dir(index: Path) -> Path:
+    """Return where the units to be published are gathered."""
+    return build_dir(index) / "next"
+
+
+def next_index_file(index: Path) -> Path:
+    """Return the finished `index.json` of a build that is ready to be published."""
+    return build_dir(index) / "next" / INDEX_FILE
+
+
+def staged_dir(index: Path) -> Path:
+    """Return where encoded partitions wait."""
+    return build_dir(index) / "staged"
+
+
+def staged_partition_dir(index: Path, release: str, partition: str) -> Path:
+    """Return where one encoded partition waits; any partition name makes a valid folder name."""
+    name = quote(partition, safe="=+,. ").replace("%2F", "~")
+    if len(name) > _LONGEST_NAME or name.startswith("."):
+        digest = hashlib.sha256(partition.encode()).hexdigest()[:12]
+        name = f"{name[: _LONGEST_NAME - 30].lstrip('.')}~{digest}"
+    return staged_dir(index) / _checked(release) / name

@@ -1,0 +1,50 @@
+"""Who may write an index: one process at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from indexer.errors import LockedError
+from indexer.layout import LOCK_FILE
+
+__all__ = ["writing"]
+
+
+@contextmanager
+def writing(index: Path) -> Iterator[None]:
+    """Hold the lock of an index while building.
+
+    The kernel drops the lock with its process, so that the lock of a dead process is simply
+    taken over. The file names the holder, and is removed at the end.
+
+    Raises
+    ------
+    LockedError
+        If another process is building this index; the message names it.
+    """
+    index.mkdir(parents=True, exist_ok=True)
+    path = index / LOCK_FILE
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+            os.close(handle)
+            raise LockedError(
+                f"only one process may build {index} at a time, and {holder} is doing so; "
+                "wait until it has finished"
+            ) from None
+        # The holder before us may have removed the file between our open and our lock.
+        if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
+            break
+        os.close(handle)
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()}\n".encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)

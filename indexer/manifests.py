@@ -1,0 +1,359 @@
+"""Manifests: which files make up a release, and what their columns mean.
+
+A manifest is a TOML file (see ``data_manifests/``) read into frozen models. Everything that
+depends on how a survey writes its files is stated there; what AION-1 expects of a survey is in
+`aion_encoder.surveys`.
+"""
+
+import os
+import string
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from aion_encoder.surveys import SURVEYS
+from indexer.errors import ManifestError
+
+__all__ = [
+    "BesideCatalogue",
+    "ColumnRules",
+    "IgnoredFiles",
+    "LinkOut",
+    "Magnitude",
+    "Manifest",
+    "PreviewSettings",
+    "PublishedCount",
+    "RedshiftOk",
+    "ReleaseManifest",
+    "load_manifest",
+]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Reader = Literal["mmu_hdf5", "sdss_spec", "desi_files", "gaia_xp", "image_files"]
+
+READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
+    "image": ("mmu_hdf5", "image_files"),
+    "spectrum": ("mmu_hdf5", "sdss_spec", "desi_files"),
+    "xp": ("mmu_hdf5", "gaia_xp"),
+}
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class RedshiftOk(_Model):
+    """When a redshift may be trusted.
+
+    Attributes
+    ----------
+    column
+        A warning flag in the file.
+    good
+        The value that means "no problem". SDSS and DESI write 0; the Multimodal Universe's DESI
+        files hold the opposite, True where there is no problem.
+    """
+
+    column: str = Field(min_length=1)
+    good: Literal["zero", "nonzero"]
+
+
+class Magnitude(_Model):
+    """Where the magnitude shown for an object comes from.
+
+    Attributes
+    ----------
+    column
+        A column of the file; an element of an array column is written ``SPECTROFLUX[2]``.
+    unit
+        ``mag``, or ``nanomaggies`` (22.5 - 2.5 log10 of the flux).
+    band
+        The band's name, for display.
+    """
+
+    column: str = Field(min_length=1)
+    unit: Literal["mag", "nanomaggies"]
+    band: str = Field(min_length=1)
+
+
+class ColumnRules(_Model):
+    """Which columns of a file become columns of the catalogue.
+
+    Attributes
+    ----------
+    redshift, object_class
+        Names of columns in the file; empty if it has none.
+    redshift_ok, magnitude
+        See their classes. Without a rule a known redshift counts as good.
+    keep
+        Further columns: name in the catalogue to name in the file.
+    """
+
+    redshift: str = ""
+    redshift_ok: RedshiftOk | None = None
+    magnitude: Magnitude | None = None
+    object_class: str = ""
+    keep: dict[str, str] = Field(default_factory=dict)
+
+
+class LinkOut(_Model):
+    """A page elsewhere about one object; ``{ra}``, ``{dec}`` and ``{object_id}`` are filled in."""
+
+    label: str = Field(min_length=1)
+    url: str = Field(pattern=r"^https://")
+
+    @field_validator("url")
+    @classmethod
+    def _known_fields(cls, url: str) -> str:
+        fields = {name for _, name, _, _ in string.Formatter().parse(url) if name is not None}
+        unknown = fields - {"ra", "dec", "object_id"}
+        if unknown:
+            raise ValueError(
+                "a link may use {ra}, {dec} and {object_id}, got " + ", ".join(sorted(unknown))
+            )
+        return url
+
+    def fill(self, object_id: str, ra_deg: float, dec_deg: float) -> str:
+        """Return the address for one object."""
+        return self.url.format(
+            ra=f"{ra_deg:.6f}", dec=f"{dec_deg:.6f}", object_id=quote(object_id, safe="")
+        )
+
+
+class PreviewSettings(_Model):
+    """How the colour picture of an image is made.
+
+    Attributes
+    ----------
+    rgb
+        Bands shown as red, green and blue.
+    scale
+        Factors on the counts of those bands.
+    softening
+        Softening of the arcsinh stretch: larger shows brighter parts.
+    minimum
+        Scaled count that is black.
+    """
+
+    rgb: tuple[str, str, str]
+    scale: tuple[float, float, float]
+    softening: float = Field(default=20.0, gt=0)
+    minimum: float = -0.03
+
+
+class PublishedCount(_Model):
+    """How many objects the survey's own description states, and where it does."""
+
+    objects: int = Field(gt=0)
+    source: str = Field(min_length=1)
+
+
+class BesideCatalogue(_Model):
+    """A CSV table beside loose files that names what is in them.
+
+    A row is believed only if its position agrees with the file's own.
+
+    Attributes
+    ----------
+    file
+        The table, relative to the root.
+    path, object_id, ra, dec
+        Columns: the file's path relative to the root, the identifier, the position in degrees.
+    redshift, object_class
+        Further columns; empty if there are none.
+    agree_arcsec
+        Largest difference between the two positions.
+    """
+
+    file: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+    object_id: str = Field(min_length=1)
+    ra: str = Field(min_length=1)
+    dec: str = Field(min_length=1)
+    redshift: str = ""
+    object_class: str = ""
+    agree_arcsec: float = Field(default=1.0, gt=0)
+
+
+class IgnoredFiles(_Model):
+    """Files under the root that are no observations, and why.
+
+    Attributes
+    ----------
+    pattern
+        A glob relative to the root, as in `pathlib.Path.glob`.
+    reason
+        One sentence for the list of rejects.
+    """
+
+    pattern: str = Field(min_length=1)
+    reason: str = Field(min_length=1)
+
+
+class ReleaseManifest(_Model):
+    """One release: where its files are and what is in them.
+
+    Attributes
+    ----------
+    name
+        Short name, the first part of every key, such as ``desi-edr``.
+    title
+        The name that people read.
+    survey
+        AION-1's name of the survey (`aion_encoder.surveys`).
+    reader
+        Which reader opens the files.
+    files
+        Globs relative to the root.
+    object_id, ra, dec
+        Names of the columns with identifier and position (degrees, ICRS), for ``mmu_hdf5``.
+    columns
+        Which other columns to keep; the readers of loose files know their own.
+    catalogue
+        A table beside loose image files that names them.
+    simulated
+        Whether the data are simulated; shown with every object.
+    count, homepage, licence, citation, acknowledgement
+        For people: published size, address, terms, BibTeX and the credit line to print.
+    links
+        Pages elsewhere about one object, the best first.
+    preview
+        How images are shown.
+    """
+
+    name: Name
+    title: str = Field(min_length=1)
+    survey: str
+    reader: Reader
+    files: tuple[str, ...] = Field(min_length=1)
+    object_id: str = "object_id"
+    ra: str = "ra"
+    dec: str = "dec"
+    columns: ColumnRules = Field(default_factory=ColumnRules)
+    catalogue: BesideCatalogue | None = None
+    simulated: bool = False
+    count: PublishedCount | None = None
+    homepage: str = ""
+    licence: str = ""
+    citation: str = ""
+    acknowledgement: str = ""
+    links: tuple[LinkOut, ...] = ()
+    preview: PreviewSettings | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.survey not in SURVEYS:
+            raise ValueError(f"survey must be one of {', '.join(SURVEYS)}, got {self.survey!r}")
+        survey = SURVEYS[self.survey]
+        if self.reader not in READERS_OF_MODALITY[survey.modality]:
+            raise ValueError(
+                f"reader {self.reader!r} does not read a {survey.modality}, which is what survey "
+                f"{self.survey!r} gives"
+            )
+        for pattern in self.files:
+            if pattern.startswith("/") or ".." in Path(pattern).parts:
+                raise ValueError(f"files must lie under the root, got {pattern!r}")
+            if self.reader == "mmu_hdf5" and not pattern.endswith(".hdf5"):
+                raise ValueError(f"files of mmu_hdf5 must end in .hdf5, got {pattern!r}")
+        if self.preview is not None:
+            unknown = set(self.preview.rgb) - set(survey.bands)
+            if unknown:
+                raise ValueError(f"unknown bands in preview: {', '.join(sorted(unknown))}")
+        return self
+
+    @property
+    def modality(self) -> str:
+        """What the observations of this release are: ``image``, ``spectrum`` or ``xp``."""
+        return SURVEYS[self.survey].modality
+
+
+class Manifest(_Model):
+    """A set of releases that are built into one index.
+
+    Attributes
+    ----------
+    name, title
+        Short name, and the one that people read.
+    root
+        Absolute path of the folder that all patterns are relative to.
+    every_file
+        Whether every file under the root must belong to a release or be ignored with a reason.
+    releases
+        In the order in which they are built and shown.
+    ignored
+        Files that are no observations.
+    """
+
+    name: Name
+    title: str = Field(min_length=1)
+    root: Path
+    every_file: bool = False
+    releases: tuple[ReleaseManifest, ...] = Field(min_length=1)
+    ignored: tuple[IgnoredFiles, ...] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [release.name for release in self.releases]
+        if len(set(names)) != len(names):
+            raise ValueError(f"releases must have distinct names, got {', '.join(names)}")
+        return self
+
+    def release(self, name: str) -> ReleaseManifest:
+        """Return the release of that name.
+
+        Raises
+        ------
+        ManifestError
+            If there is none; the message lists those there are.
+        """
+        for release in self.releases:
+            if release.name == name:
+                return release
+        known = ", ".join(release.name for release in self.releases)
+        raise ManifestError(f"manifest {self.name!r} has no release {name!r}; it has {known}")
+
+
+def load_manifest(path: Path, *, root: Path | None = None) -> Manifest:
+    """Read and check a manifest.
+
+    The folder of the files is `root`, else the environment variable that the manifest names as
+    ``root_env``, else the manifest's own ``root``, relative to the folder of the manifest.
+
+    Raises
+    ------
+    ManifestError
+        If the file is missing, is no TOML, breaks a rule (each is named with its place), or
+        states no root where none is given.
+    """
+    path = Path(path)
+    try:
+        values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ManifestError(f"cannot read manifest {path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ManifestError(f"manifest {path} is not valid TOML: {error}") from None
+    values["root"] = _root(path, root, values.pop("root", ""), values.pop("root_env", ""))
+    try:
+        return Manifest.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in problem['loc']) or 'manifest'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise ManifestError(f"manifest {path} is wrong: {problems}") from None
+
+
+def _root(path: Path, given: Path | None, default: str, variable: str) -> Path:
+    if given is not None:
+        return Path(given).expanduser().resolve()
+    stated = os.environ.get(variable, "") if variable else ""
+    if stated:
+        return Path(stated).expanduser().resolve()
+    if not default:
+        how = f"set {variable} or give" if variable else "give"
+        raise ManifestError(f"manifest {path} does not say where its files are: {how} a root")
+    return (path.resolve().parent / Path(default).expanduser()).resolve()

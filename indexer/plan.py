@@ -1,0 +1,224 @@
+"""What a build has to do, known before its slow part starts."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from indexer.durable import digest_of
+from indexer.errors import BuildError
+from indexer.index_model import InputsInfo
+from indexer.manifests import Manifest, ReleaseManifest
+from indexer.readers.records import Partition
+from indexer.tools import Tools
+
+__all__ = ["InputFile", "Plan", "ReleasePlan", "inputs_info", "plan"]
+
+BYTES_PER_OBJECT = {"image": 40_000, "spectrum": 12_000, "xp": 6_000}
+"""Disk that a build needs for one object at most: previews, vectors twice, catalogue."""
+
+INPUT_BYTES_PER_OBJECT = {"image": 300_000, "spectrum": 60_000, "xp": 900}
+"""Usual size of one object in survey files; only for the estimate of how many there are."""
+
+WORKING_MEMORY_BYTES = 2 * 1024**3
+"""Encoder, one block of images and the buffers of a build; measured near 1.5 GB."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file to read, as it was found.
+
+    Attributes
+    ----------
+    path
+        Relative to the root of the manifest.
+    bytes
+        Size.
+    changed_ns
+        Last change of its content or its place, in nanoseconds since 1970. The change of the
+        place counts because a copy may keep the date of its original.
+    """
+
+    path: str
+    bytes: int
+    changed_ns: int
+
+
+@dataclass(frozen=True)
+class ReleasePlan:
+    """The work of one release."""
+
+    release: ReleaseManifest
+    partitions: tuple[Partition, ...]
+    files: tuple[InputFile, ...]
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of all its files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def estimated_objects(self) -> int:
+        """About how many objects its files hold, from their size."""
+        return max(1, self.input_bytes // INPUT_BYTES_PER_OBJECT[self.release.modality])
+
+    @property
+    def estimated_bytes(self) -> int:
+        """About how much disk its segment needs while it is built."""
+        return self.estimated_objects * BYTES_PER_OBJECT[self.release.modality]
+
+    def files_of(self, partition: Partition) -> tuple[InputFile, ...]:
+        """Return the files of one partition, in its order."""
+        by_path = {file.path: file for file in self.files}
+        return tuple(by_path[path] for path in partition.files)
+
+    @property
+    def config(self) -> str:
+        """SHA-256 of the release's part of the manifest."""
+        return digest_of(self.release.model_dump(mode="json"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work of a build.
+
+    Attributes
+    ----------
+    manifest
+        What was asked for.
+    releases
+        Its releases, in the order of the manifest.
+    """
+
+    manifest: Manifest
+    releases: tuple[ReleasePlan, ...]
+
+    @property
+    def partitions(self) -> int:
+        """Units of encoding work."""
+        return sum(len(release.partitions) for release in self.releases)
+
+    @property
+    def files(self) -> int:
+        """Files to read."""
+        return sum(len(release.files) for release in self.releases)
+
+    @property
+    def input_bytes(self) -> int:
+        """Size of the files to read."""
+        return sum(release.input_bytes for release in self.releases)
+
+    @property
+    def estimated_objects(self) -> int:
+        """About how many objects there are."""
+        return sum(release.estimated_objects for release in self.releases)
+
+    @property
+    def estimated_bytes(self) -> int:
+        """About how much disk the build needs."""
+        return sum(release.estimated_bytes for release in self.releases)
+
+    def check_resources(self, index: Path) -> None:
+        """Refuse to start what cannot end.
+
+        Raises
+        ------
+        BuildError
+            If the disk of the index has too little room, or the machine too little memory; with
+            both numbers.
+        """
+        place = index
+        while not place.exists():
+            place = place.parent
+        free = shutil.disk_usage(place).free
+        if free < self.estimated_bytes:
+            raise BuildError(
+                f"building {self.manifest.name} needs about {_gigabytes(self.estimated_bytes)} of "
+                f"disk, {place} has {_gigabytes(free)} free; make room or build elsewhere"
+            )
+        available = _available_memory()
+        if available is not None and available < WORKING_MEMORY_BYTES:
+            raise BuildError(
+                f"building needs about {_gigabytes(WORKING_MEMORY_BYTES)} of memory, "
+                f"{_gigabytes(available)} are available; end other programs"
+            )
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return 1024 * int(found[0]) if found else None
+
+
+def plan(manifest: Manifest, tools: Tools | None = None) -> Plan:
+    """List the work of a build; reads no file's content.
+
+    Raises
+    ------
+    ManifestError
+        If a release has no files.
+    """
+    tools = tools or Tools()
+    releases = []
+    for release in manifest.releases:
+        partitions = tuple(tools.partitions(manifest, release))
+        paths = sorted({path for partition in partitions for path in partition.files})
+        files = tuple(_found(manifest.root, path) for path in paths)
+        releases.append(ReleasePlan(release, partitions, files))
+    return Plan(manifest, tuple(releases))
+
+
+def _found(root: Path, path: str) -> InputFile:
+    status = (root / path).stat()
+    return InputFile(path, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
+
+
+def inputs_info(files: tuple[InputFile, ...], sha256: Mapping[str, str]) -> InputsInfo:
+    """Condense the input files of a release for `index.json`.
+
+    Parameters
+    ----------
+    files
+        As planned.
+    sha256
+        Of each file, by path.
+    """
+    return InputsInfo(
+        files=len(files),
+        bytes=sum(file.bytes for file in files),
+        listing=listing_digest(files),
+        content=digest_of([[file.path, file.bytes, sha256[file.path]] for file in files]),
+        changed=changed_date(files),
+    )
+
+
+def listing_digest(files: tuple[InputFile, ...]) -> str:
+    """Return the SHA-256 over the paths and sizes of files."""
+    return digest_of([[file.path, file.bytes] for file in files])
+
+
+def changed_date(files: tuple[InputFile, ...]) -> str:
+    """Return the date of the last change of any of the files."""
+    nanoseconds = max((file.changed_ns for file in files), default=0)
+    seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def staging_config(release: ReleasePlan, partition: Partition, encoder: str) -> str:
+    """Return a digest of all that the encoded form of a partition depends on."""
+    values: list[Any] = [
+        release.config,
+        encoder,
+        partition.name,
+        [[file.path, file.bytes, file.changed_ns] for file in release.files_of(partition)],
+    ]
+    return digest_of(values)

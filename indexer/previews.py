@@ -1,0 +1,221 @@
+"""Previews: the small picture or short spectrum that people see of an object.
+
+Pictures are colour composites with an arcsinh stretch of the mean of three bands, which keeps
+colours up to the brightest pixels (Lupton et al. 2004, PASP 116, 133), 96 pixels wide, north up.
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float32, UInt8
+
+from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
+from indexer.arrow_tables import map_table, write_arrow
+
+if TYPE_CHECKING:
+    from indexer.manifests import PreviewSettings
+
+__all__ = [
+    "PREVIEW_PX",
+    "PREVIEW_SCHEMA",
+    "SPECTRUM_SAMPLES",
+    "Preview",
+    "PreviewFile",
+    "preview_of",
+]
+
+PREVIEW_PX = 96
+SPECTRUM_SAMPLES = 512
+SOFTENING = 20.0
+"""Softening of the stretch: larger shows brighter parts, smaller shows fainter ones."""
+
+BLACK = 0.03
+"""Added to the scaled counts, so that the noise of the sky shows as a dark grey."""
+
+BAND_SCALES = {
+    "DES-G": 6.0,
+    "DES-R": 3.4,
+    "DES-I": 3.0,
+    "DES-Z": 2.2,
+    "HSC-G": 0.11,
+    "HSC-R": 0.06,
+    "HSC-I": 0.045,
+    "HSC-Z": 0.035,
+    "HSC-Y": 0.03,
+}
+"""Factors on the survey's own counts that make a typical galaxy's colours look natural."""
+
+DEFAULT_RGB = {
+    "legacysurvey": ("DES-Z", "DES-R", "DES-G"),
+    "hsc": ("HSC-I", "HSC-R", "HSC-G"),
+}
+
+PREVIEW_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("kind", pa.string()),
+        ("png", pa.large_binary()),
+        ("wavelength_angstrom", pa.large_list(pa.float32())),
+        ("values", pa.large_list(pa.float32())),
+    ]
+)
+_BATCH_ROWS = 4096
+
+Kind = Literal["image", "spectrum", "xp"]
+
+
+def _nothing() -> Float32[np.ndarray, " n"]:
+    return np.empty(0, dtype=np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Preview:
+    """What is shown of one observation.
+
+    Attributes
+    ----------
+    kind
+        ``image``, ``spectrum`` or ``xp``.
+    png
+        A picture as a PNG file, for images.
+    wavelength_angstrom, flux
+        Observed-frame wavelengths and flux in 1e-17 erg/s/cm2/A, for spectra; medians of bins.
+    coefficients
+        The 55 BP and the 55 RP coefficients, for Gaia.
+    """
+
+    kind: Kind
+    png: bytes = b""
+    wavelength_angstrom: Float32[np.ndarray, " n"] = field(default_factory=_nothing)
+    flux: Float32[np.ndarray, " n"] = field(default_factory=_nothing)
+    coefficients: Float32[np.ndarray, " c"] = field(default_factory=_nothing)
+
+
+def preview_of(
+    observation: Observation, settings: "PreviewSettings | None" = None
+) -> Preview | None:
+    """Make the preview of an observation; None for photometry, which has nothing to draw."""
+    if isinstance(observation, Image):
+        return Preview("image", png=_png(_colour_picture(observation, settings)))
+    if isinstance(observation, Spectrum):
+        wavelength, flux = _short_spectrum(observation)
+        return Preview("spectrum", wavelength_angstrom=wavelength, flux=flux)
+    if isinstance(observation, GaiaXp):
+        return Preview("xp", coefficients=np.concatenate([observation.bp, observation.rp]))
+    assert isinstance(observation, Photometry)
+    return None
+
+
+def _colour_picture(
+    image: Image, settings: "PreviewSettings | None"
+) -> UInt8[np.ndarray, "height width 3"]:
+    wanted = settings.rgb if settings is not None else DEFAULT_RGB[image.survey]
+    scales: tuple[float, ...] = settings.scale if settings is not None else ()
+    softening = settings.softening if settings is not None else SOFTENING
+    black = -settings.minimum if settings is not None else BLACK
+    if not scales or not set(wanted) <= set(image.bands):
+        wanted = _available(wanted, image.bands)
+        scales = tuple(BAND_SCALES[band] for band in wanted)
+    top, left = ((side - PREVIEW_PX) // 2 for side in image.flux.shape[1:])
+    centre = np.where(np.asarray(image.mask), 0.0, image.flux)[
+        :, top : top + PREVIEW_PX, left : left + PREVIEW_PX
+    ]
+    planes = np.stack(
+        [
+            centre[image.bands.index(band)] * scale + black
+            for band, scale in zip(wanted, scales, strict=True)
+        ]
+    )
+    brightness = np.maximum(planes, 0.0).mean(axis=0)
+    stretched = np.arcsinh(softening * brightness) / np.sqrt(softening)
+    rgb = planes * (stretched / np.maximum(brightness, 1e-6))
+    # Each colour saturates by itself, so that bright cores turn white, as in the surveys' viewers.
+    picture = (255.0 * np.clip(rgb, 0.0, 1.0) + 0.5).astype(np.uint8)
+    # Row 0 of an observation is in the south, that of a picture at the top.
+    return np.ascontiguousarray(picture.transpose(1, 2, 0)[::-1])
+
+
+def _available(wanted: tuple[str, str, str], bands: tuple[str, ...]) -> tuple[str, str, str]:
+    if set(wanted) <= set(bands):
+        return wanted
+    reddest_first = sorted(bands, key=list(BAND_SCALES).index, reverse=True)
+    return (reddest_first[0], reddest_first[len(reddest_first) // 2], reddest_first[-1])
+
+
+def _png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
+    from PIL import Image as Picture
+
+    stream = io.BytesIO()
+    Picture.fromarray(picture).save(stream, format="PNG", optimize=False, compress_level=6)
+    return stream.getvalue()
+
+
+def _short_spectrum(
+    spectrum: Spectrum,
+) -> tuple[Float32[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
+    good = np.flatnonzero(~np.asarray(spectrum.mask))
+    wavelength, flux = spectrum.wavelength_angstrom[good], spectrum.flux[good]
+    if len(good) <= SPECTRUM_SAMPLES:
+        return wavelength.copy(), flux.copy()
+    size = -(-len(good) // SPECTRUM_SAMPLES)
+    return _medians(wavelength, size), _medians(flux, size)
+
+
+def _medians(values: Float32[np.ndarray, " n"], size: int) -> Float32[np.ndarray, " m"]:
+    """Return the medians of bins of `size` values; the last bin may be smaller."""
+    whole = len(values) // size * size
+    medians = np.median(values[:whole].reshape(-1, size), axis=1)
+    rest = [np.median(values[whole:])] if whole < len(values) else []
+    return np.concatenate([medians, rest]).astype(np.float32)
+
+
+def preview_table(rows: Iterable[int], previews: Iterable[Preview]) -> pa.Table:
+    """Return previews as a table of `PREVIEW_SCHEMA`."""
+    previews = list(previews)
+    columns: dict[str, list[Any]] = {
+        "row": list(rows),
+        "kind": [each.kind for each in previews],
+        "png": [each.png for each in previews],
+        "wavelength_angstrom": [each.wavelength_angstrom for each in previews],
+        "values": [each.coefficients if each.kind == "xp" else each.flux for each in previews],
+    }
+    return pa.table(columns, schema=PREVIEW_SCHEMA)
+
+
+def write_previews(table: pa.Table, path: Path) -> None:
+    """Write previews, ascending in row."""
+    write_arrow(table, path, batch_rows=_BATCH_ROWS)
+
+
+class PreviewFile:
+    """The previews of a segment, mapped."""
+
+    def __init__(self, path: Path) -> None:
+        self._table = map_table(path)
+        self._rows = self._table.column("row").to_numpy()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, row: int, kind: str | None = None) -> Preview | None:
+        """Return the preview of a row, of one kind or the first there is; None if none is there."""
+        start, stop = np.searchsorted(self._rows, [row, row + 1])
+        for place in range(int(start), int(stop)):
+            values = self._table.slice(place, 1).to_pydict()
+            found = values["kind"][0]
+            if kind not in (None, found):
+                continue
+            numbers = np.array(values["values"][0], dtype=np.float32)
+            return Preview(
+                kind=found,
+                png=values["png"][0],
+                wavelength_angstrom=np.array(values["wavelength_angstrom"][0], dtype=np.float32),
+                flux=_nothing() if found == "xp" else numbers,
+                coefficients=numbers if found == "xp" else _nothing(),
+            )
+        return None

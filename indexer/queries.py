@@ -1,0 +1,124 @@
+"""What is asked: one object of the index, or one observation that a person brought."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite, nan
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from aion_encoder.observations import Observation
+    from indexer.previews import Preview
+
+__all__ = ["DEFAULT_RADIUS_ARCSEC", "KINDS", "Query", "QueryKind", "plain_number"]
+
+QueryKind = Literal["object", "position", "image", "spectrum", "xp"]
+KINDS: tuple[QueryKind, ...] = ("object", "position", "image", "spectrum", "xp")
+
+DEFAULT_RADIUS_ARCSEC = 5.0
+"""How far an object may lie from a position that a person gives."""
+
+
+def plain_number(value: Any) -> float | None:
+    """Return a float as short as its precision allows, None where it is not finite.
+
+    A float32 such as 0.9 would otherwise print as 0.8999999761581421.
+    """
+    return float(str(value)) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """One question, understood.
+
+    Attributes
+    ----------
+    kind
+        What was given: an ``object``, a ``position``, or a file with an ``image``, a
+        ``spectrum`` or ``xp`` coefficients.
+    text
+        What the person gave, as given.
+    modality
+        What is compared when nothing else is asked for.
+    key, release, row
+        The object of the index, for ``object`` and ``position``; else None.
+    modalities
+        All modalities that the query has.
+    raw_vector
+        What the encoder made of a file, shape (dim,), neither centred nor of unit length; None
+        for an object of the index, whose vectors lie there.
+    survey
+        Short name of the survey, where known.
+    object_id
+        Identifier that a file names; empty where none.
+    ra_deg, dec_deg, redshift
+        NaN where unknown.
+    object_class
+        Empty where unknown.
+    assumptions
+        What was assumed in understanding the question, in words.
+    notes
+        What the encoder had to say.
+    file_name, sha256
+        Of an uploaded file.
+    preview, observation
+        For display, of an uploaded file.
+    """
+
+    kind: QueryKind
+    text: str
+    modality: str
+    key: str | None = None
+    release: str | None = None
+    row: int | None = None
+    modalities: tuple[str, ...] = ()
+    raw_vector: NDArray[np.float32] | None = None
+    survey: str = ""
+    object_id: str = ""
+    ra_deg: float = nan
+    dec_deg: float = nan
+    redshift: float = nan
+    object_class: str = ""
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    file_name: str = ""
+    sha256: str = ""
+    preview: "Preview | None" = None
+    observation: "Observation | None" = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        indexed = None not in (self.key, self.release, self.row)
+        if indexed == (self.raw_vector is not None):
+            raise ValueError("a query is either an object of the index or a vector, not both")
+        object.__setattr__(self, "assumptions", MappingProxyType(dict(self.assumptions)))
+        if not self.modalities:
+            object.__setattr__(self, "modalities", (self.modality,))
+
+    @property
+    def has_position(self) -> bool:
+        """Whether the query lies somewhere on the sky."""
+        return isfinite(self.ra_deg) and isfinite(self.dec_deg)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the question in plain values; a number that is unknown is None."""
+        return {
+            "kind": self.kind,
+            "text": self.text,
+            "key": self.key,
+            "modality": self.modality,
+            "survey": self.survey,
+            "object_id": self.object_id,
+            "ra_deg": plain_number(self.ra_deg),
+            "dec_deg": plain_number(self.dec_deg),
+            "redshift": plain_number(self.redshift),
+            "object_class": self.object_class,
+            "file_name": self.file_name,
+            "sha256": self.sha256,
+            "assumptions": dict(self.assumptions),
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,138 @@
+"""Which files belong to which unit of work, and what belongs to none."""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer.errors import ManifestError
+from indexer.manifests import Manifest, ReleaseManifest
+from indexer.readers.loose_files import read_loose_files
+from indexer.readers.mmu_hdf5 import read_mmu_file
+from indexer.readers.records import Partition, Record, Reject
+
+__all__ = ["ignored_files", "partitions", "read_partition"]
+
+NO_RELEASE = "no release claims this file"
+
+_CELL = re.compile(r"(?:^|/)healpix=(\d+)/")
+
+
+def partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
+    """List the units of work of one release, in the order in which they are encoded.
+
+    A partition of Multimodal Universe files is a HEALPix cell (all its files); files outside a
+    ``healpix=N`` folder and loose files make up one partition, so that two files of one object can
+    be told apart.
+
+    Raises
+    ------
+    ManifestError
+        If the folder is not there, or holds no file of this release.
+    """
+    files = _claimed(manifest, release)
+    if not files:
+        raise ManifestError(
+            f"release {release.name} has no files: nothing under {manifest.root} matches "
+            f"{', '.join(release.files)}"
+        )
+    cells: dict[int | None, list[str]] = defaultdict(list)
+    for name in files:
+        cell = _CELL.search(name) if release.reader == "mmu_hdf5" else None
+        cells[int(cell.group(1)) if cell else None].append(name)
+    listed = [
+        Partition(
+            release=release.name,
+            name="files" if cell is None else f"healpix={cell:04d}",
+            files=tuple(names),
+            healpix=cell,
+        )
+        for cell, names in cells.items()
+    ]
+    return sorted(listed, key=lambda each: -1 if each.healpix is None else each.healpix)
+
+
+def read_partition(
+    manifest: Manifest, release: ReleaseManifest, partition: Partition
+) -> Iterator[Record | Reject]:
+    """Read one unit of work, in a fixed order.
+
+    Bad data never raise: what cannot be indexed is yielded as a reject with its reason, and an
+    unreadable file as a single one. An identifier that appears again inside a partition of
+    Multimodal Universe files is a reject too.
+    """
+    if release.reader != "mmu_hdf5":
+        yield from read_loose_files(manifest.root, release, partition.files)
+        return
+    seen: dict[str, str] = {}
+    for name in partition.files:
+        for each in read_mmu_file(manifest.root / name, name, release):
+            if isinstance(each, Record):
+                place = f"{each.source_file} row {each.source_row}"
+                first = seen.setdefault(each.object_id, place)
+                if first != place:
+                    reason = f"the identifier appears before, in {first}; the first is kept"
+                    yield Reject(each.object_id, each.source_file, each.source_row, reason)
+                    continue
+            yield each
+
+
+def ignored_files(manifest: Manifest) -> list[Reject]:
+    """List the files under the root that are no observations, each with its reason.
+
+    A file that neither a release nor an ``[[ignored]]`` pattern matches is listed too, if the
+    manifest asks for every file to be accounted for. Hidden files are left out.
+
+    Raises
+    ------
+    ManifestError
+        If the folder is not there.
+    """
+    root = _existing_root(manifest)
+    claimed = {name for release in manifest.releases for name in _claimed(manifest, release)}
+    reasons: dict[str, str] = {}
+    for ignored in manifest.ignored:
+        for name in _matches(root, ignored.pattern):
+            reasons.setdefault(name, ignored.reason)
+    if manifest.every_file:
+        for name in _walk(root):
+            reasons.setdefault(name, NO_RELEASE)
+    return [
+        Reject("", name, 0, reason)
+        for name, reason in sorted(reasons.items())
+        if name not in claimed
+    ]
+
+
+def _existing_root(manifest: Manifest) -> Path:
+    if not manifest.root.is_dir():
+        raise ManifestError(
+            f"the folder of manifest {manifest.name!r} is not there: {manifest.root}"
+        )
+    return manifest.root
+
+
+def _claimed(manifest: Manifest, release: ReleaseManifest) -> list[str]:
+    root = _existing_root(manifest)
+    return sorted({name for pattern in release.files for name in _matches(root, pattern)})
+
+
+def _matches(root: Path, pattern: str) -> Iterator[str]:
+    for path in root.glob(pattern):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and not _is_hidden(name):
+            yield name
+
+
+def _walk(root: Path) -> Iterator[str]:
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        for name in sorted(names):
+            relative = (Path(folder) / name).relative_to(root).as_posix()
+            if not _is_hidden(relative):
+                yield relative
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in name.split("/"))

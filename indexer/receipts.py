@@ -1,0 +1,96 @@
+"""Receipts: everything needed to run an answer again, in plain values that JSON can hold."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from indexer.index_file import Index
+from indexer.options import SearchOptions
+from indexer.queries import Query
+from indexer.software import software_version
+from indexer.spaces import SHARED
+
+__all__ = ["index_receipt", "receipt_of"]
+
+
+def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
+    """Return what all answers of one index with the same options have in common."""
+    encoder = index.info.encoder
+    return {
+        "software": software_version(),
+        "index": {
+            "id": _index_id(index),
+            "name": index.info.name,
+            "created": index.info.created,
+            "format_version": index.info.format_version,
+        },
+        "encoder": {
+            "digest": encoder.digest,
+            "repository": encoder.repository,
+            "revision": encoder.revision,
+            "pooling": str(encoder.pooling),
+            "preprocessing": encoder.preprocessing,
+        },
+        "metric": "cosine",
+        "options": options.plain(),
+    }
+
+
+@lru_cache(maxsize=8)
+def _index_id(index: Index) -> str:
+    # Hashes the list of all files, which takes longer than a search.
+    return index.info.index_id
+
+
+def receipt_of(
+    index: Index,
+    query: Query,
+    options: SearchOptions,
+    *,
+    to: str,
+    bridge: str,
+    space: str,
+    searched: Sequence[str],
+    left_out: Sequence[str],
+) -> dict[str, Any]:
+    """Return the receipt of one answer.
+
+    Parameters
+    ----------
+    to, bridge, space
+        What the options came to.
+    searched
+        Releases whose objects could be hits.
+    left_out
+        Keys of objects that could not, being the query or its source.
+    """
+    # Through links, neighbours come from every release of the query's own modality.
+    compared = to if bridge != "linked" else query.modality
+    where = searched if bridge != "linked" else index.releases
+    recipes = {}
+    for release in where:
+        segment = index.segment(release)
+        if compared in segment.info.spaces.get(space, ()):
+            ann = segment.ann(space, compared)
+            recipes[release] = {
+                "recipe": ann.recipe.name,
+                "vectors": ann.count,
+                "lists": ann.recipe.lists,
+                "nprobe": ann.default_nprobe,
+            }
+    return {
+        **index_receipt(index, options),
+        "to": to,
+        "bridge": bridge,
+        "spaces": [space],
+        "space_methods": {space: _method(index, space)},
+        "releases": list(searched),
+        "searched": recipes,
+        "read_as": dict(query.assumptions),
+        "file_sha256": query.sha256,
+        "left_out": list(left_out),
+    }
+
+
+def _method(index: Index, space: str) -> str:
+    return "heads" if space == SHARED else index.space(space).description.method

@@ -1,0 +1,239 @@
+"""What a person types -> a query: one object of the index, or a reason in words."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
+
+from indexer.errors import AmbiguousError, QueryError
+from indexer.identifiers import find_objects
+from indexer.index_file import Index, Segment
+from indexer.index_model import MODALITY_BITS
+from indexer.neighbours import key_of
+from indexer.positions import Position, parse_position
+from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
+
+__all__ = [
+    "around",
+    "modalities_of",
+    "resolve_key",
+    "resolve_object",
+    "resolve_position",
+    "resolve_text",
+]
+
+LARGEST_RADIUS_ARCSEC = 3600.0
+LOOK_FURTHER_ARCSEC = 120.0
+"""How far the nearest object is looked for, to name it, when none is inside the radius."""
+
+SHOWN_CANDIDATES = 5
+
+
+class SortedIds(Sequence[str]):
+    """The sorted ids of a segment as texts, read one at a time from the mapped file."""
+
+    def __init__(self, column: Any) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[str]: ...
+    def __getitem__(self, at: int | slice) -> str | Sequence[str]:
+        if isinstance(at, slice):
+            return [str(each.as_py()) for each in self._column[at]]
+        return str(self._column[at].as_py())
+
+
+@dataclass(frozen=True)
+class SegmentDirectory:
+    """A segment as `indexer.identifiers` wants to see it."""
+
+    segment: Segment
+
+    @property
+    def release(self) -> str:
+        """Name of the release."""
+        return self.segment.name
+
+    @property
+    def survey(self) -> str:
+        """Short name of its survey."""
+        return self.segment.info.survey
+
+    @property
+    def sorted_ids(self) -> Sequence[str]:
+        """Every object id, sorted."""
+        return SortedIds(self.segment.sorted_ids)
+
+
+def modalities_of(segment: Segment, row: int) -> tuple[str, ...]:
+    """Return the modalities that an object has, in their fixed order."""
+    mask = int(segment.column("modalities")[row])
+    return tuple(name for name, bit in MODALITY_BITS.items() if mask & bit)
+
+
+def resolve_key(index: Index, release: str, object_id: str) -> tuple[Segment, int]:
+    """Return the segment and the row of a key.
+
+    Raises
+    ------
+    QueryError
+        If there is no such release or object.
+    """
+    if release not in index.releases:
+        raise QueryError(
+            f"{release!r} is no release of this index; it has: {', '.join(index.releases)}"
+        )
+    segment = index.segment(release)
+    row = segment.row_of(object_id)
+    if row is None:
+        raise QueryError(f"release {release!r} has no object {object_id!r}")
+    return segment, row
+
+
+def resolve_object(index: Index, text: str) -> Query:
+    """Find the one object that an identifier names.
+
+    Raises
+    ------
+    QueryError
+        If none has that name.
+    AmbiguousError
+        If several have; they are in `candidates`.
+    """
+    directories = [SegmentDirectory(index.segment(name)) for name in index.releases]
+    found = find_objects(text, directories)
+    if not found:
+        raise QueryError(f"no object of this index is called {text.strip()!r}")
+    if len(found) > 1:
+        keys = [f"{release}:{object_id}" for release, object_id in found]
+        shown = ", ".join(keys[:SHOWN_CANDIDATES])
+        more = f" and {len(keys) - SHOWN_CANDIDATES} more" if len(keys) > SHOWN_CANDIDATES else ""
+        raise AmbiguousError(
+            f"{text.strip()!r} can be {len(keys)} objects; give one of {shown}{more}", keys
+        )
+    segment, row = resolve_key(index, *found[0])
+    key = f"{found[0][0]}:{found[0][1]}"
+    read_as = {} if text.strip() == key else {"identifier": f"{text.strip()!r} is {key}"}
+    return _indexed_query(segment, row, "object", text, read_as)
+
+
+def resolve_position(index: Index, text: str, radius_arcsec: float | None = None) -> Query:
+    """Find the object nearest to a position.
+
+    Parameters
+    ----------
+    radius_arcsec
+        How far it may lie; by default `DEFAULT_RADIUS_ARCSEC`, or what the digits of a name
+        allow where that is more.
+
+    Raises
+    ------
+    QueryError
+        If the text is no position, or no object lies inside the radius; the nearest is named.
+    """
+    position = parse_position(text)
+    radius = radius_arcsec
+    if radius is None:
+        radius = max(DEFAULT_RADIUS_ARCSEC, position.precision_arcsec)
+    if not 0.0 < radius <= LARGEST_RADIUS_ARCSEC:
+        raise QueryError(
+            f"the radius must be more than 0 and at most {LARGEST_RADIUS_ARCSEC:g} arcsec, got "
+            f"{radius:g}"
+        )
+    near = list(around(index, position.ra_deg, position.dec_deg, max(radius, LOOK_FURTHER_ARCSEC)))
+    inside = [each for each in near if each[0] <= radius]
+    if not inside:
+        raise QueryError(_nothing_near(position, radius, near))
+    away, key, segment, row = inside[0]
+    read_as = {
+        "position": f"{position.ra_deg:.6f} {position.dec_deg:+.6f}, read as {position.notation}",
+        "nearest object": f"{key}, {away:.2f} arcsec away (radius {radius:g} arcsec)",
+    }
+    if len(inside) > 1:
+        others = ", ".join(other for _, other, _, _ in inside[1 : SHOWN_CANDIDATES + 1])
+        read_as["also here"] = others
+    return _indexed_query(segment, row, "position", text, read_as)
+
+
+def resolve_text(index: Index, text: str) -> Query:
+    """Understand what stands in the one search box: an identifier, else a position.
+
+    Raises
+    ------
+    QueryError
+        If it is neither, or names nothing in the index.
+    """
+    try:
+        return resolve_object(index, text)
+    except AmbiguousError:
+        raise
+    except QueryError as error:
+        not_an_object = error
+    try:
+        parse_position(text)
+    except QueryError as not_a_position:
+        # A position that is out of range says so; anything else was meant as a name.
+        looks_like_one = any(
+            word in str(not_a_position) for word in ("must lie", "must be", "can have decimals")
+        )
+        reason = not_a_position if looks_like_one and " " in text.strip() else not_an_object
+        raise QueryError(str(reason)) from None
+    return resolve_position(index, text)
+
+
+def around(
+    index: Index, ra_deg: float, dec_deg: float, radius_arcsec: float
+) -> Iterator[tuple[float, str, Segment, int]]:
+    """Give every object within a radius: separation in arcseconds, key, segment and row.
+
+    Nearest first, ties by key.
+    """
+    found = []
+    for name in index.releases:
+        segment = index.segment(name)
+        rows, separations = segment.cone(ra_deg, dec_deg, radius_arcsec)
+        for row, separation in zip(rows, separations, strict=True):
+            found.append((float(separation), key_of(segment, int(row)), segment, int(row)))
+    # Positions of one source in two releases agree to less than catalogues print.
+    yield from sorted(found, key=lambda each: (round(each[0], 4), each[1]))
+
+
+def _nothing_near(
+    position: Position, radius: float, near: Sequence[tuple[float, str, Segment, int]]
+) -> str:
+    place = f"{position.ra_deg:.6f} {position.dec_deg:+.6f} (read as {position.notation})"
+    if near:
+        away, key, _, _ = near[0]
+        return (
+            f"no object within {radius:g} arcsec of {place}; the nearest is {key}, {away:.1f} "
+            "arcsec away: give a larger radius or its key"
+        )
+    return f"no object of this index within {max(radius, LOOK_FURTHER_ARCSEC):g} arcsec of {place}"
+
+
+def _indexed_query(
+    segment: Segment, row: int, kind: QueryKind, text: str, read_as: dict[str, str]
+) -> Query:
+    modalities = modalities_of(segment, row)
+    return Query(
+        kind=kind,
+        text=text,
+        modality=modalities[0],
+        key=key_of(segment, row),
+        release=segment.name,
+        row=row,
+        modalities=modalities,
+        survey=segment.info.survey,
+        object_id=segment.object_id(row),
+        ra_deg=float(segment.column("ra_deg")[row]),
+        dec_deg=float(segment.column("dec_deg")[row]),
+        redshift=float(np.float64(str(segment.column("redshift")[row]))),
+        object_class=str(segment.rows.column("object_class")[row].as_py()),
+        assumptions=read_as,
+    )

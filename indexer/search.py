@@ -1,0 +1,380 @@
+"""The searcher: a query and options -> hits."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from aion_encoder.observations import MODALITIES
+from indexer.answers import assemble, links_out
+from indexer.bridges import Found, Reached, linked, partners_in
+from indexer.errors import QueryError, SearchError
+from indexer.hits import Hits
+from indexer.index_file import Index, Segment, open_index
+from indexer.links import LINK_RADIUS_ARCSEC
+from indexer.neighbours import Neighbour, key_of, nearest, vector_of
+from indexer.options import SearchOptions
+from indexer.queries import Query
+from indexer.receipts import receipt_of
+from indexer.resolve import (
+    around,
+    modalities_of,
+    resolve_key,
+    resolve_object,
+    resolve_position,
+    resolve_text,
+)
+from indexer.spaces import SHARED
+from indexer.upload_queries import encode_upload, open_same_encoder
+
+if TYPE_CHECKING:
+    from indexer.previews import Preview
+    from indexer.readers.uploads import Upload
+
+__all__ = ["IDENTICAL_COSINE", "Searcher", "open_searcher"]
+
+IDENTICAL_COSINE = 0.99999
+"""Cosine from which an indexed vector and an uploaded one are the same observation. Rounding to
+float16 turns a vector by less than 1e-3, which moves a cosine by less than 1e-6."""
+
+ROUNDED_LENGTH = 1e-3
+"""More than rounding to float16 changes the length of a unit vector."""
+
+IDENTICAL_AT_MOST = 64
+
+Places = frozenset[tuple[str, int]]
+
+
+class Searcher:
+    """Answers questions about one open index; safe to use from several threads.
+
+    Parameters
+    ----------
+    index
+        From `indexer.open_index`.
+    open_encoder
+        Called once, when the first file is brought; must give the encoder of the index.
+    """
+
+    def __init__(self, index: Index, open_encoder: Callable[[], Any] | None = None) -> None:
+        self.index = index
+        self._open_encoder = open_encoder or (lambda: open_same_encoder(index, None))
+        self._encoder: Any = None
+        self._lock = threading.Lock()
+
+    # What is asked.
+
+    def query_object(self, text: str) -> Query:
+        """Find the object that an identifier names; see `indexer.identifiers.find_objects`.
+
+        Raises
+        ------
+        QueryError
+            If none has that name.
+        AmbiguousError
+            If several have; they are in `candidates`.
+        """
+        return resolve_object(self.index, text)
+
+    def query_position(self, text: str, radius_arcsec: float | None = None) -> Query:
+        """Find the object nearest to a position; see `indexer.positions.parse_position`.
+
+        Raises
+        ------
+        QueryError
+            If the text is no position, or nothing lies inside the radius.
+        """
+        return resolve_position(self.index, text, radius_arcsec)
+
+    def query_text(self, text: str) -> Query:
+        """Understand an identifier or a position.
+
+        Raises
+        ------
+        QueryError
+            If it is neither, or names nothing in the index.
+        AmbiguousError
+            If several objects have that identifier.
+        """
+        return resolve_text(self.index, text)
+
+    def query_upload(self, upload: "Upload") -> Query:
+        """Encode a file that `indexer.readers.uploads` read.
+
+        Raises
+        ------
+        ReadError
+            If the encoder refuses it, with the reason.
+        SearchError
+            If the encoder at hand is not that of the index; both identities are stated.
+        """
+        with self._lock:
+            if self._encoder is None:
+                self._encoder = self._open_encoder()
+            # One at a time: the encoder is the only part that is not safe to share.
+            return encode_upload(self._encoder, upload)
+
+    # What is answered.
+
+    def search(self, query: Query, options: SearchOptions = SearchOptions()) -> Hits:  # noqa: B008
+        """Find what is most similar.
+
+        The query itself is left out of the answer: the indexed object, and for a file any indexed
+        vector identical to it.
+
+        Raises
+        ------
+        QueryError
+            If an option names a modality or a release that the index does not have.
+        SearchError
+            If the index cannot answer, such as through a bridge that it lacks.
+        """
+        to = options.to or query.modality
+        releases = self._releases(options.releases, to)
+        selves = self._selves(query)
+        hidden = selves | self._source(query, selves) if options.exclude_source else selves
+        bridge, own = self._bridge(query, options.bridge, to)
+        space = {"same": to, "linked": own, "aligned": SHARED}[bridge]
+        vector = self._vector(query, own, space)
+        if bridge == "linked":
+            found = linked(
+                self.index,
+                vector,
+                options.k,
+                own=own,
+                to=to,
+                releases=releases,
+                direct=[] if options.exclude_source else self._direct(query, selves, to, releases),
+                skip=selves,
+                banned=hidden if options.exclude_source else frozenset(),
+            )
+        else:
+            near = nearest(
+                self.index,
+                vector,
+                options.k,
+                space=space,
+                modality=to,
+                releases=releases,
+                skip=hidden,
+            )
+            found = [Found(each.key, each.release, each.row, to, each.score) for each in near]
+        receipt = receipt_of(
+            self.index,
+            query,
+            options,
+            to=to,
+            bridge=bridge,
+            space=space,
+            searched=releases,
+            left_out=sorted(key_of(self.index.segment(name), row) for name, row in hidden),
+        )
+        return assemble(self.index, query, found, receipt, bridge=bridge, own=own, space=space)
+
+    # What is known of an object.
+
+    def object(self, key: str) -> dict[str, Any]:
+        """Return what the index knows of an object; numbers that are unknown are NaN.
+
+        Raises
+        ------
+        QueryError
+            If the key names nothing.
+        """
+        segment, row = self._place(key)
+        known = segment.rows.slice(row, 1).to_pylist()[0]
+        return {
+            "key": key,
+            "release": segment.name,
+            **known,
+            "modalities": modalities_of(segment, row),
+            "title": segment.info.title,
+            "survey": segment.info.survey,
+            "licence": segment.info.licence,
+            "links": links_out(segment, row),
+        }
+
+    def preview(self, key: str, modality: str | None = None) -> "Preview | None":
+        """Return the picture or the short spectrum of an object; None if the index has none."""
+        segment, row = self._place(key)
+        return segment.preview(row, modality)
+
+    def counterparts(self, key: str) -> list[str]:
+        """Return the keys of the other objects of the same source, sorted."""
+        segment, row = self._place(key)
+        return sorted(
+            key_of(self.index.segment(name), other)
+            for name, other in self.index.links.source(segment.name, row)
+            if (name, other) != (segment.name, row)
+        )
+
+    def random_keys(self, count: int, seed: int) -> list[str]:
+        """Return some keys, drawn evenly over all objects; the same seed draws the same."""
+        sizes = [self.index.segment(name).info.indexed for name in self.index.releases]
+        total = sum(sizes)
+        drawn = np.random.default_rng(seed).choice(total, size=min(count, total), replace=False)
+        ends = np.cumsum(sizes)
+        keys = []
+        for number in drawn.tolist():
+            at = int(np.searchsorted(ends, number, side="right"))
+            segment = self.index.segment(list(self.index.releases)[at])
+            keys.append(key_of(segment, number - int(ends[at] - sizes[at])))
+        return keys
+
+    def _place(self, key: str) -> tuple[Segment, int]:
+        release, separator, object_id = key.partition(":")
+        if not separator:
+            raise QueryError(f"a key is release:object_id, got {key!r}")
+        return resolve_key(self.index, release, object_id)
+
+    def _releases(self, asked: Sequence[str], to: str) -> list[str]:
+        """Return the releases to search: those asked for, as far as they have the modality."""
+        if to not in MODALITIES:
+            raise QueryError(f"a modality is one of {', '.join(MODALITIES)}, got {to!r}")
+        unknown = [name for name in asked if name not in self.index.releases]
+        if unknown:
+            raise QueryError(
+                f"{', '.join(unknown)} is no release of this index; it has: "
+                f"{', '.join(self.index.releases)}"
+            )
+        having = [
+            name for name in self.index.releases if self.index.segment(name).info.vectors.get(to, 0)
+        ]
+        chosen = [name for name in having if not asked or name in asked]
+        if not chosen:
+            where = f"release {', '.join(asked)} has" if asked and having else "this index has"
+            there = {
+                modality
+                for name in (asked if asked and having else self.index.releases)
+                for modality, count in self.index.segment(name).info.vectors.items()
+                if count
+            }
+            raise SearchError(f"{where} no {to} vectors, only {', '.join(sorted(there)) or 'none'}")
+        return chosen
+
+    def _bridge(self, query: Query, asked: str, to: str) -> tuple[str, str]:
+        """Choose the bridge, and which modality of the query goes over it."""
+        if to in query.modalities:
+            return "same", to
+        aligned = [
+            own
+            for own in query.modalities
+            if self.index.heads(own) is not None and self.index.heads(to) is not None
+        ]
+        if asked == "aligned" and not aligned:
+            reasons = [note for note in self.index.info.notes if "align" in note]
+            raise SearchError(
+                f"this index has no aligned space from {query.modality} to {to}: use the bridge "
+                "'linked'" + (f" ({'; '.join(reasons)})" if reasons else "")
+            )
+        if asked != "linked" and aligned:
+            return "aligned", aligned[0]
+        return "linked", query.modality
+
+    def _vector(self, query: Query, own: str, space: str) -> Float32[np.ndarray, " dim"]:
+        """Return the query's unit vector in a space, for its modality `own`."""
+        if query.raw_vector is None:
+            segment = self.index.segment(str(query.release))
+            stored = vector_of(segment, space, own, int(query.row or 0))
+            if stored is None:
+                raise SearchError(f"{query.key} has no {own} vector in the space {space!r}")
+            return stored
+        vector = self.index.space(own).apply(query.raw_vector[None, :])
+        shared = self.index.to_shared(own, vector) if space == SHARED else vector
+        return np.asarray(shared[0], np.float32)
+
+    def _selves(self, query: Query) -> Places:
+        """Return the indexed objects that are the query itself."""
+        if query.raw_vector is None:
+            return frozenset({(str(query.release), int(query.row or 0))})
+        own = query.modality
+        if own not in self.index.info.spaces:
+            return frozenset()
+        vector = self._vector(query, own, own)
+        close = nearest(
+            self.index,
+            vector,
+            IDENTICAL_AT_MOST,
+            space=own,
+            modality=own,
+            releases=list(self.index.releases),
+        )
+        return frozenset(
+            (each.release, each.row)
+            for each in close
+            if self._is_equal(vector, each) and self._agrees(query, each.release, each.row)
+        )
+
+    def _is_equal(self, vector: Float32[np.ndarray, " dim"], other: Neighbour) -> bool:
+        if other.score < IDENTICAL_COSINE - ROUNDED_LENGTH:
+            return False
+        segment = self.index.segment(other.release)
+        stored = vector_of(segment, other.modality, other.modality, other.row)
+        return stored is not None and float(vector @ stored) >= IDENTICAL_COSINE
+
+    def _agrees(self, query: Query, release: str, row: int) -> bool:
+        """Say whether identifier or position, where both are known, name the same thing."""
+        segment = self.index.segment(release)
+        agreements = []
+        if query.object_id:
+            agreements.append(query.object_id == segment.object_id(row))
+        if query.has_position and np.isfinite(segment.column("ra_deg")[row]):
+            agreements.append((release, row) in self._here(query))
+        return any(agreements) if agreements else True
+
+    def _here(self, query: Query) -> Places:
+        """Return the objects within the radius of a link around the query."""
+        if not query.has_position:
+            return frozenset()
+        near = around(self.index, query.ra_deg, query.dec_deg, LINK_RADIUS_ARCSEC)
+        return frozenset((segment.name, row) for _, _, segment, row in near)
+
+    def _source(self, query: Query, selves: Places) -> Places:
+        """Return every object of the query's source."""
+        start = selves if query.raw_vector is None else selves | self._here(query)
+        linked_to = [self.index.links.source(name, row) for name, row in start]
+        return frozenset(start).union(*linked_to) if linked_to else frozenset(start)
+
+    def _direct(
+        self, query: Query, selves: Places, to: str, releases: Sequence[str]
+    ) -> list[Found]:
+        """Return the query's own counterparts of a modality, each with the score 1."""
+        found: dict[tuple[str, int], str] = {}
+        for name, row in sorted(selves):
+            via = key_of(self.index.segment(name), row)
+            for target in releases:
+                partner = partners_in(self.index, name, [row], target, to)[0]
+                if partner is not None and (target, partner) not in selves:
+                    found.setdefault((target, partner), via)
+        if query.raw_vector is not None:
+            for target, row in sorted(self._here(query)):
+                if target not in releases:
+                    continue
+                if partners_in(self.index, target, [row], target, to)[0] is not None:
+                    found.setdefault((target, row), "")
+        return [
+            Found(key_of(self.index.segment(name), row), name, row, to, 1.0, Reached(1.0, via, ""))
+            for (name, row), via in found.items()
+        ]
+
+
+def open_searcher(index_dir: Path | str, *, weights: str | None = None) -> Searcher:
+    """Open an index for searching. No encoder is loaded before a file is brought.
+
+    Parameters
+    ----------
+    index_dir
+        Folder of the index.
+    weights
+        Where the weights of the index's encoder are, if not where the index says.
+
+    Raises
+    ------
+    IndexFormatError
+        If the folder holds no index of a known format version.
+    """
+    index = open_index(Path(index_dir))
+    return Searcher(index, lambda: open_same_encoder(index, weights))

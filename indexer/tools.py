@@ -1,0 +1,60 @@
+"""What a build works with: the readers and the encoder. Tests and other models bring their own."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from aion_encoder.encoded import Encoded
+from aion_encoder.identity import EncoderIdentity
+from aion_encoder.observations import Observation
+from indexer import readers
+from indexer.manifests import Manifest, ReleaseManifest
+from indexer.readers.records import Partition, Record, Reject
+
+__all__ = ["EncoderLike", "Tools"]
+
+
+class EncoderLike(Protocol):
+    """What a build asks of an encoder; see `aion_encoder.Encoder`."""
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """Which model it is."""
+
+    @property
+    def dim(self) -> int:
+        """Length of its vectors."""
+
+    @property
+    def reference_spaces(self) -> Mapping[str, Any]:
+        """Mean and projection per modality; may be empty."""
+
+    def encode(self, objects: Sequence[Sequence[Observation]]) -> Encoded:
+        """Encode observations."""
+
+
+def _open_encoder(weights: str) -> EncoderLike:
+    # Imported here: it loads torch.
+    from aion_encoder.encoder import open_encoder
+
+    return open_encoder(weights)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The parts that a build is given. All must be importable, for worker processes.
+
+    Attributes
+    ----------
+    open_encoder
+        Opens weights.
+    partitions, read_partition, ignored_files
+        As in `indexer.readers`.
+    """
+
+    open_encoder: Callable[[str], EncoderLike] = _open_encoder
+    partitions: Callable[[Manifest, ReleaseManifest], list[Partition]] = readers.partitions
+    read_partition: Callable[[Manifest, ReleaseManifest, Partition], Iterator[Record | Reject]] = (
+        readers.read_partition
+    )
+    ignored_files: Callable[[Manifest], list[Reject]] = readers.ignored_files

@@ -1,0 +1,283 @@
+"""Whether an index is what it says: sizes, hashes, counts, order, vectors, links."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from indexer.arrow_tables import numpy_column, read_parquet
+from indexer.durable import sha256_of
+from indexer.errors import BuildError, IndexerError
+from indexer.fill import blocks_of
+from indexer.index_file import Index, read_index_file
+from indexer.index_model import IndexInfo
+from indexer.layout import INDEX_FILE, units_on_disk
+from indexer.links import LINK_RADIUS_ARCSEC, unit_sphere
+from indexer.progress import Progress, silent
+from indexer.publish import units_of
+from indexer.segment import Segment
+
+__all__ = ["Report", "verify"]
+
+NORM_TOLERANCE = 2e-3
+"""Rounding to float16 changes the length of a unit vector by less."""
+
+SEPARATION_TOLERANCE_ARCSEC = 1e-3
+
+_ARCSEC = np.pi / 180.0 / 3600.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at, and what is wrong.
+
+    Attributes
+    ----------
+    checks
+        Number of things that were looked at.
+    problems
+        One sentence for each that is wrong.
+    leftovers
+        Units on disk that are not listed, so not part of the index: of an earlier publication,
+        or of a build that was killed. The next build removes them.
+    """
+
+    checks: int = 0
+    problems: tuple[str, ...] = ()
+    leftovers: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    def raise_for_problems(self) -> None:
+        """Raise if something is wrong.
+
+        Raises
+        ------
+        BuildError
+            With all problems.
+        """
+        if self.problems:
+            raise BuildError(
+                f"the index has {len(self.problems)} problems: {'; '.join(self.problems)}"
+            )
+
+
+@dataclass
+class _Examination:
+    checks: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def expect(self, holds: bool, problem: str) -> None:
+        self.checks += 1
+        if not holds:
+            self.problems.append(problem)
+
+
+def verify(
+    index: Path | str,
+    *,
+    info: IndexInfo | None = None,
+    hashes: bool = True,
+    progress: Progress = silent,
+) -> Report:
+    """Examine an index.
+
+    Parameters
+    ----------
+    index
+        Its folder.
+    info
+        What it is compared with. Default: its `index.json`.
+    hashes
+        Read every file to compare its hash, too.
+    progress
+        Called with the files looked at and their number.
+
+    Raises
+    ------
+    IndexFormatError
+        If there is no index, or one of another version.
+    """
+    root = Path(index)
+    info = info or read_index_file(root / INDEX_FILE)
+    found = _Examination()
+    _files(root, info, found, hashes, progress)
+    if not found.problems:
+        try:
+            opened = Index(root, info)
+            for segment in opened.segments.values():
+                _segment(opened, segment, found)
+            _links(opened, found)
+            _unclaimed(opened, found)
+        except IndexerError as error:
+            found.expect(False, str(error))
+    leftovers = sorted(units_on_disk(root) - units_of(info))
+    return Report(found.checks, tuple(found.problems), tuple(leftovers))
+
+
+def _files(
+    root: Path,
+    info: IndexInfo,
+    found: _Examination,
+    hashes: bool,
+    progress: Progress,
+) -> None:
+    for done, (name, known) in enumerate(sorted(info.files.items())):
+        progress(done, len(info.files))
+        path = root / name
+        if not path.is_file():
+            found.expect(False, f"{name} is missing")
+            continue
+        size = path.stat().st_size
+        found.expect(size == known.bytes, f"{name} must have {known.bytes} bytes, it has {size}")
+        if hashes and size == known.bytes:
+            found.expect(sha256_of(path) == known.sha256, f"{name} has another sha256 than listed")
+    progress(len(info.files), len(info.files))
+    listed = set(info.files)
+    for unit in sorted(units_of(info)):
+        for path in _files_below(root / unit):
+            name = path.relative_to(root).as_posix()
+            found.expect(name in listed, f"{name} is not listed")
+
+
+def _files_below(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from (each for each in sorted(path.rglob("*")) if each.is_file())
+
+
+def _segment(index: Index, segment: Segment, found: _Examination) -> None:
+    info, name = segment.info, segment.name
+    wholly_rejected = numpy_column(segment.rejects, "modality") == ""
+    found.expect(
+        int(wholly_rejected.sum()) == info.rejected,
+        f"{name}: {info.rejected} were rejected, rejects.parquet lists {wholly_rejected.sum()}",
+    )
+    reasons = segment.rejects.column("reason").to_pylist()
+    found.expect(all(reasons), f"{name}: every reject must have a reason")
+    _order(segment, found)
+    _keys(segment, found)
+    for space, modalities in info.spaces.items():
+        found.expect(space in index.info.spaces, f"{name}: space {space} is not listed")
+        for modality in modalities:
+            _vectors(index, segment, space, modality, found)
+
+
+def _order(segment: Segment, found: _Examination) -> None:
+    name, placed = segment.name, segment.info.placed
+    healpix = segment.column("healpix_29")
+    ids = segment.rows.column("object_id").to_pylist()
+    encoded = [each.encode() for each in ids]
+    sorting = np.where(healpix < 0, np.iinfo(np.int64).max, healpix)
+    later = sorting[1:] > sorting[:-1]
+    ties = np.flatnonzero(~later)
+    found.expect(
+        bool(np.all(sorting[1:] >= sorting[:-1]))
+        and all(encoded[place] < encoded[place + 1] for place in ties),
+        f"{name}: rows must be in the order of healpix_29, then object_id",
+    )
+    found.expect(
+        int((healpix >= 0).sum()) == placed,
+        f"{name}: {placed} objects must have a position, {int((healpix >= 0).sum())} have",
+    )
+
+
+def _keys(segment: Segment, found: _Examination) -> None:
+    ids, rows = segment.keys()
+    found.expect(
+        len(ids) == len(segment) and all(a < b for a, b in pairwise(ids)),
+        f"{segment.name}: keys.arrow must list every object id once, in order",
+    )
+    in_rows = segment.rows.column("object_id").take(rows).to_pylist()
+    found.expect(
+        in_rows == [each.decode() for each in ids],
+        f"{segment.name}: keys.arrow must name the row of each object id",
+    )
+
+
+def _vectors(
+    index: Index, segment: Segment, space: str, modality: str, found: _Examination
+) -> None:
+    what = f"{segment.name}: {modality} in space {space}"
+    rows, vectors = segment.vectors(space, modality)
+    known = segment.info.vectors.get(modality, 0)
+    found.expect(
+        len(rows) == len(vectors) == known,
+        f"{what}: {known} vectors are listed, {len(vectors)} are there for {len(rows)} objects",
+    )
+    dim = index.info.spaces[space].dim
+    found.expect(
+        vectors.shape[1] == dim, f"{what}: must have {dim} dimensions, got {vectors.shape[1]}"
+    )
+    worst = 0.0
+    for chosen in blocks_of(len(vectors)):
+        norms = np.linalg.norm(vectors[chosen].astype(np.float32), axis=1)
+        finite = bool(np.isfinite(norms).all())
+        found.expect(finite, f"{what}: vectors must be finite")
+        if finite:
+            worst = max(worst, float(np.abs(norms - 1.0).max()))
+    found.expect(
+        worst < NORM_TOLERANCE, f"{what}: vectors must have unit length, one is off by {worst:.2g}"
+    )
+    ann = segment.ann(space, modality)
+    found.expect(
+        ann.count == len(vectors),
+        f"{what}: the FAISS file must hold {len(vectors)} vectors, got {ann.count}",
+    )
+    if len(vectors) and ann.count:
+        _, nearest, counts = ann.search(vectors[:1].astype(np.float32), 1)
+        found.expect(
+            counts[0] == 1 and nearest[0, 0] in rows,
+            f"{what}: the FAISS file must answer with rows of this segment",
+        )
+
+
+def _links(index: Index, found: _Examination) -> None:
+    listed = {links.releases: links.count for links in index.info.links}
+    for (a, b), links in index.links.pairs.items():
+        what = f"links {a} to {b}"
+        found.expect(
+            len(links.row_a) == listed[a, b],
+            f"{what}: {listed[a, b]} are listed, {len(links.row_a)} are there",
+        )
+        sides: list[np.ndarray[Any, Any]] = []
+        for name, rows in ((a, links.row_a), (b, links.row_b)):
+            segment = index.segment(name)
+            inside = bool(np.all((rows >= 0) & (rows < segment.info.placed)))
+            once = len(np.unique(rows)) == len(rows)
+            found.expect(
+                inside and once, f"{what}: rows of {name} must exist, with a position, and once"
+            )
+            if inside:
+                sides.append(
+                    unit_sphere(segment.column("ra_deg")[rows], segment.column("dec_deg")[rows])
+                )
+        if len(sides) == 2:
+            chords = np.linalg.norm(sides[0] - sides[1], axis=1)
+            separation = 2.0 * np.arcsin(0.5 * chords) / _ARCSEC
+            limit = LINK_RADIUS_ARCSEC + SEPARATION_TOLERANCE_ARCSEC
+            found.expect(
+                bool(np.all(separation <= limit)),
+                f"{what}: must lie within {LINK_RADIUS_ARCSEC} arcsec",
+            )
+            found.expect(
+                bool(
+                    np.all(
+                        np.abs(separation - links.separation_arcsec) < SEPARATION_TOLERANCE_ARCSEC
+                    )
+                ),
+                f"{what}: separations must be those of the positions",
+            )
+
+
+def _unclaimed(index: Index, found: _Examination) -> None:
+    count = len(read_parquet(index.path / index.info.unclaimed))
+    found.expect(
+        count == index.info.unclaimed_files,
+        f"{index.info.unclaimed_files} unclaimed files are listed, the table has {count}",
+    )

@@ -1,0 +1,40 @@
+"""Opens the weights that a person or an index names."""
+
+from pathlib import Path
+from typing import Any
+
+from aion_encoder.identity import EncoderIdentity
+
+__all__ = ["open_weights", "weights_of"]
+
+FAKE = "fake"
+
+
+def open_weights(weights: str) -> Any:
+    """Open an encoder.
+
+    Parameters
+    ----------
+    weights
+        As for `aion_encoder.open_encoder`; or ``fake`` or ``fake/NAME`` for the stand-in that
+        knows nothing of astronomy (`aion_encoder.fake`), to try out an index without torch.
+    """
+    family, _, name = weights.partition("/")
+    if family == FAKE and not Path(weights).exists():
+        from aion_encoder.fake import open_fake_encoder
+
+        return open_fake_encoder(name or FAKE)
+    # Imported here: it loads torch.
+    from aion_encoder.encoder import open_encoder
+
+    return open_encoder(weights)
+
+
+def weights_of(identity: EncoderIdentity) -> str:
+    """Return what `open_weights` takes for an encoder of this identity, as far as it can tell.
+
+    The name of a local directory does not say where it is; who moves one names it again.
+    """
+    if identity.revision:
+        return f"{identity.repository}@{identity.revision}"
+    return identity.repository
