@@ -1,0 +1,109 @@
+"""The address bar: a question as plain strings, there and back.
+
+An address comes from a person like any other input: what it does not allow falls back to the
+default, and is said.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["BRIDGES", "MAX_NEIGHBOURS", "MAX_QUESTION", "SAME", "TARGETS", "Address", "parse"]
+
+SAME = "same"
+"""Target modality of a question that does not name one: the query's own."""
+
+TARGETS = (SAME, "image", "spectrum", "xp")
+Bridge = Literal["auto", "linked", "aligned"]
+BRIDGES: tuple[Bridge, ...] = ("auto", "linked", "aligned")
+MAX_NEIGHBOURS = 100
+MAX_QUESTION = 300
+DEFAULT_NEIGHBOURS = 12
+
+
+@dataclass(frozen=True)
+class Address:
+    """One question.
+
+    Parameters
+    ----------
+    question
+        Text of the search box; empty when nothing is asked, or when a file is.
+    to
+        Modality to find, or `SAME`.
+    k
+        Number of neighbours, 1 to `MAX_NEIGHBOURS`.
+    bridge
+        How another modality is reached.
+    """
+
+    question: str = ""
+    to: str = SAME
+    k: int = DEFAULT_NEIGHBOURS
+    bridge: Bridge = "auto"
+
+    def __post_init__(self) -> None:
+        if self.to not in TARGETS or self.bridge not in BRIDGES:
+            raise ValueError(
+                f"to must be one of {', '.join(TARGETS)} and bridge one of {', '.join(BRIDGES)}, "
+                f"got {self.to!r} and {self.bridge!r}"
+            )
+        if not 1 <= self.k <= MAX_NEIGHBOURS:
+            raise ValueError(f"k must be between 1 and {MAX_NEIGHBOURS}, got {self.k}")
+
+    def to_params(self) -> dict[str, str]:
+        """Return the query parameters of this question; defaults are left out."""
+        default = Address()
+        params = {
+            "q": self.question,
+            "to": self.to if self.to != default.to else "",
+            "k": str(self.k) if self.k != default.k else "",
+            "bridge": self.bridge if self.bridge != default.bridge else "",
+        }
+        return {name: value for name, value in params.items() if value}
+
+
+def parse(params: Mapping[str, str]) -> tuple[Address, tuple[str, ...]]:
+    """Read a question from query parameters.
+
+    Returns
+    -------
+    The question, and a remark in words for everything that was not understood.
+    """
+    remarks = []
+    default = Address()
+    question = params.get("q", "").strip()
+    if len(question) > MAX_QUESTION:
+        remarks.append(
+            f"The question in the address has {len(question)} characters; at most {MAX_QUESTION} "
+            "are read, so it was left out."
+        )
+        question = ""
+    to = params.get("to", default.to).strip().lower()
+    if to not in TARGETS:
+        remarks.append(
+            f"The address asks for “{to[:40]}”. What can be found is: {', '.join(TARGETS[1:])}."
+        )
+        to = default.to
+    asked = params.get("bridge", default.bridge).strip().lower()
+    bridge = next((each for each in BRIDGES if each == asked), None)
+    if bridge is None:
+        remarks.append(
+            f"The address names the bridge “{asked[:40]}”. There are: {', '.join(BRIDGES)}."
+        )
+        bridge = default.bridge
+    text = params.get("k", "").strip()
+    k = default.k
+    if text:
+        # isdecimal() alone admits other scripts' digits, and int() any length of them.
+        if text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) > 0:
+            k = min(int(text), MAX_NEIGHBOURS)
+        else:
+            k = 0
+        if str(k) != text.lstrip("0"):
+            remarks.append(
+                f"The address asks for “{text[:40]}” neighbours; "
+                f"{k or default.k} are shown (1 to {MAX_NEIGHBOURS} can be)."
+            )
+            k = k or default.k
+    return Address(question=question, to=to, k=k, bridge=bridge), tuple(remarks)

@@ -1,0 +1,14 @@
+"""Page set-up and navigation: `python -m streamlit run app/main.py` from the repository's root."""
+
+from pathlib import Path
+
+import streamlit as st
+
+# A file of our own: an icon by name would be fetched from elsewhere.
+ICON = str(Path(__file__).with_name("icon.svg"))
+
+st.set_page_config(page_title="AION search", page_icon=ICON, layout="wide")
+# The search page is the default one: it lives at `/`, so a question's address is `/?q=…`.
+st.navigation(
+    [st.Page("views/search.py", title="AION search", default=True)], position="hidden"
+).run()

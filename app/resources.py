@@ -1,0 +1,87 @@
+"""All caching of the page: the open index, and this session's encoded files."""
+
+import tempfile
+import threading
+from pathlib import Path
+
+import streamlit as st
+
+from app.state import FileAsked
+from indexer import (
+    Query,
+    ReadError,
+    Searcher,
+    open_searcher,
+    read_image_file,
+    read_spectrum_file,
+    read_xp_file,
+)
+
+__all__ = ["examples", "open_current", "query_of_file"]
+
+EXAMPLES_PER_RELEASE = 6
+
+# The index is safe for concurrent searches, the encoder is not.
+_encoder_lock = threading.Lock()
+
+
+def open_current(index_dir: Path, weights: str | None) -> Searcher:
+    """Return the searcher of the published index; one that was published anew is opened anew.
+
+    Raises
+    ------
+    IndexerError
+        If there is no index that can be served.
+    """
+    try:
+        stamp = (index_dir / "index.json").stat().st_mtime_ns
+    except OSError:
+        stamp = 0
+    return _open(str(index_dir), weights, stamp)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the index …")
+def _open(index_dir: str, weights: str | None, stamp: int) -> Searcher:
+    del stamp  # part of the cache's key only
+    return open_searcher(Path(index_dir), weights=weights)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def examples(_searcher: Searcher, index_id: str, seed: int) -> dict[str, tuple[str, ...]]:
+    """Return some keys of every release that have a preview, the same for the same seed."""
+    del index_id  # part of the cache's key only
+    found: dict[str, list[str]] = {}
+    for key in _searcher.random_keys(400, seed):
+        release = key.partition(":")[0]
+        chosen = found.setdefault(release, [])
+        if len(chosen) < EXAMPLES_PER_RELEASE and _searcher.preview(key) is not None:
+            chosen.append(key)
+    return {release: tuple(found[release]) for release in sorted(found) if found[release]}
+
+
+@st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")
+def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query:
+    """Read an uploaded file as its kind says, encode it, and return it as a query.
+
+    Raises
+    ------
+    IndexerError
+        With the reason why the file cannot be read, or not be encoded.
+    """
+    del index_id  # part of the cache's key only
+    with tempfile.TemporaryDirectory(prefix="aion-search-") as folder:
+        # The name is a stranger's: only its last part may name a file here.
+        path = Path(folder) / (Path(asked.name.replace("\\", "/")).name or "upload")
+        path.write_bytes(asked.content)
+        if asked.kind == "image":
+            upload = read_image_file([path])
+        else:
+            try:
+                upload = read_spectrum_file([path])
+            except ReadError as refusal:
+                try:
+                    upload = read_xp_file(path)
+                except ReadError:
+                    raise refusal from None
+    with _encoder_lock:
+        return _searcher.query_upload(upload)

@@ -1,0 +1,37 @@
+"""What the environment says: the one place of the page that reads it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["DEFAULT_INDEX", "Settings", "read_settings"]
+
+DEFAULT_INDEX = Path("var/demo/index")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the page finds its index and its weights.
+
+    Parameters
+    ----------
+    index_dir
+        The index to serve: ``AION_SEARCH_INDEX``.
+    weights
+        The encoder for uploaded files: ``AION_SEARCH_WEIGHTS``. None: those that built the index.
+    """
+
+    index_dir: Path
+    weights: str | None
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; a variable that is set to nothing counts as not set."""
+    values = os.environ if environment is None else environment
+    index = values.get("AION_SEARCH_INDEX", "").strip()
+    weights = values.get("AION_SEARCH_WEIGHTS", "").strip()
+    return Settings(
+        index_dir=Path(index).expanduser() if index else DEFAULT_INDEX,
+        weights=weights or None,
+    )

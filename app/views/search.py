@@ -1,0 +1,94 @@
+"""The search page."""
+
+import streamlit as st
+
+from app import resources, state
+from app.address import SAME
+from app.markup import STYLE
+from app.presentation import headline, modalities_in
+from app.settings import read_settings
+from app.widgets.downloads import draw_downloads
+from app.widgets.files import draw_uploads
+from app.widgets.masthead import draw_masthead
+from app.widgets.neighbours import draw_neighbours
+from app.widgets.pictures import overlay_of
+from app.widgets.problems import (
+    draw_ambiguous,
+    draw_index_missing,
+    draw_nothing_found,
+    draw_problem,
+    draw_remarks,
+)
+from app.widgets.query_card import draw_query
+from app.widgets.question import draw_options, draw_search_box
+from app.widgets.starters import EXAMPLE_SEED, draw_starters
+from indexer import AmbiguousError, IndexerError, Query, Searcher, SearchOptions
+
+
+def draw() -> None:
+    """Draw the page for the question in the address and the controls."""
+    st.html(STYLE)
+    settings = read_settings()
+    try:
+        searcher = resources.open_current(settings.index_dir, settings.weights)
+    except IndexerError as error:
+        draw_index_missing(str(error), str(settings.index_dir))
+        return
+    remarks = state.restore()
+    file = state.asked_file()
+    asked = state.current()
+    info = searcher.index.info
+    draw_masthead(info)
+    draw_search_box()
+    start = not asked.question and file is None
+    left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")
+    with right:
+        draw_uploads(start=start)
+    draw_remarks(remarks)
+    query, refusal = None, None
+    try:
+        if file is not None:
+            query = resources.query_of_file(searcher, info.index_id, file)
+        elif asked.question:
+            query = searcher.query_text(asked.question)
+    except IndexerError as error:
+        refusal = error
+    with left:
+        draw_options(modalities_in(info), query.modality if query else None)
+    state.publish(state.current())
+    if query is not None:
+        _answer(searcher, query)
+    elif isinstance(refusal, AmbiguousError):
+        draw_ambiguous(str(refusal), refusal.candidates)
+    else:
+        if refusal is not None:
+            draw_problem(str(refusal))
+        seed = st.session_state.get(EXAMPLE_SEED, 0)
+        draw_starters(searcher, resources.examples(searcher, info.index_id, seed))
+
+
+def _answer(searcher: Searcher, query: Query) -> None:
+    asked = state.current()
+    to = None if asked.to == SAME else asked.to
+    preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
+    left, right = st.columns([1, 3.4], gap="medium")
+    with left:
+        draw_query(searcher, query, preview)
+    with right:
+        try:
+            hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
+        except IndexerError as error:
+            draw_problem(str(error))
+            return
+        with st.container(horizontal=True, vertical_alignment="center", key="headline"):
+            st.markdown(f"#### {headline(query, hits, asked.to)}", anchors=False, width="stretch")
+            if len(hits):
+                draw_downloads(hits)
+        if len(hits):
+            modality = str(hits.modality[0])
+            draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
+        else:
+            draw_nothing_found()
+
+
+draw()

@@ -1,0 +1,1 @@
+"""Controls and panels of the page, one a file. Each draws itself and owns its own state."""

@@ -1,0 +1,69 @@
+"""The start page: what the index holds, and objects to begin with."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from app import state
+from app.markup import picture_html, releases_html
+from app.presentation import encoder_words, index_sentence, release_facts, releases_in_order
+from app.widgets.pictures import source_of
+from indexer import Searcher
+
+__all__ = ["EXAMPLE_SEED", "draw_starters"]
+
+EXAMPLE_SEED = "example_seed"
+
+
+def draw_starters(searcher: Searcher, examples: Mapping[str, tuple[str, ...]]) -> None:
+    """Draw what the index holds, and examples of every release.
+
+    Parameters
+    ----------
+    searcher
+        Gives titles and previews.
+    examples
+        Keys by release.
+    """
+    info = searcher.index.info
+    st.markdown(index_sentence(info))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown("##### Start from one of these", anchors=False, width="content")
+        st.button(
+            "Show others",
+            key="others",
+            icon=":material/refresh:",
+            type="tertiary",
+            on_click=_show_others,
+        )
+    for release in releases_in_order(info):
+        keys = examples.get(release, ())
+        st.html(releases_html({release: release_facts(info.releases[release])}))
+        pictures = "image" in info.releases[release].vectors
+        # Drawings need more room for their axes than pictures do.
+        columns, width = (6, 130) if pictures else (4, 220)
+        grid = st.grid(columns, min_column_width=width, gap="small", key=f"examples-{release}")
+        for key in keys[:columns]:
+            with grid.cell():
+                _draw_example(searcher, key)
+    st.caption(f"Encoder: {encoder_words(info)}. Index of {info.created[:10]}.")
+
+
+def _draw_example(searcher: Searcher, key: str) -> None:
+    preview = searcher.preview(key)
+    source, alternative = source_of(preview, key)
+    drawing = preview is not None and preview.kind != "image"
+    st.html(picture_html(source, alternative, drawing=drawing))
+    st.button(
+        "Find similar",
+        key=f"start:{key}",
+        on_click=state.ask,
+        args=(key,),
+        width="stretch",
+        help=key,
+    )
+
+
+def _show_others() -> None:
+    st.session_state[EXAMPLE_SEED] = st.session_state.get(EXAMPLE_SEED, 0) + 1
+    state.touched()

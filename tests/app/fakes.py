@@ -1,0 +1,153 @@
+"""A searcher with invented data: the page without an index, an encoder or a build."""
+
+import io
+import zlib
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from indexer import AmbiguousError, Hits, Preview, Query, QueryError, SearchError
+
+MODALITIES = {
+    "demo-desi": "spectrum",
+    "demo-gaia": "xp",
+    "demo-hsc": "image",
+    "demo-legacysurvey": "image",
+    "demo-sdss": "spectrum",
+}
+LINK = "https://www.legacysurvey.org/viewer?ra=150&dec=-2"
+BIG_ID = "9223372036854775807"
+"""An identifier that JavaScript would round."""
+
+
+def generator_of(key: str) -> np.random.Generator:
+    """Return randomness that belongs to a key."""
+    return np.random.default_rng(zlib.crc32(key.encode()))
+
+
+def invented_preview(key: str) -> Preview:
+    """Return a picture, a spectrum or coefficients, always the same for a key."""
+    modality = MODALITIES[key.partition(":")[0]]
+    rng = generator_of(key)
+    if modality == "image":
+        pixels = rng.integers(0, 60, (96, 96, 3), dtype=np.uint8)
+        pixels[40:56, 40:56] += 150
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(stream, "PNG")
+        return Preview("image", png=stream.getvalue())
+    if modality == "spectrum":
+        wavelength = np.linspace(3600.0, 9824.0, 512, dtype=np.float32)
+        flux = rng.normal(3.0, 0.3, 512).astype(np.float32)
+        return Preview("spectrum", wavelength_angstrom=wavelength, flux=flux)
+    return Preview("xp", coefficients=rng.normal(size=110).astype(np.float32))
+
+
+def invented_hits(query: Query, count: int, modality: str, bridge: str) -> Hits:
+    """Return hits of one modality; every fourth has neither redshift nor class."""
+    releases = [name for name, kind in MODALITIES.items() if kind == modality]
+    rng = generator_of(query.text)
+    release = np.array([releases[i % len(releases)] for i in range(count)], dtype=np.str_)
+    ids = np.array([str(39627641206279157 + int(rng.integers(10**6))) for _ in range(count)])
+    unknown = np.arange(count) % 4 == 3
+    return Hits(
+        query=query,
+        receipt={"index_id": "0" * 16},
+        key=np.array([f"{a}:{b}" for a, b in zip(release, ids, strict=True)], dtype=np.str_),
+        release=release,
+        object_id=ids.astype(np.str_),
+        rank=np.arange(1, count + 1),
+        score=np.linspace(0.98, 0.6, count),
+        percentile=np.linspace(99.99, 95.0, count),
+        bridge=np.full(count, bridge),
+        via=np.full(count, "demo-desi:5" if bridge == "linked" else ""),
+        ra_deg=np.full(count, 150.0),
+        dec_deg=np.full(count, -2.0),
+        redshift=np.where(unknown, np.nan, 0.12),
+        magnitude=np.full(count, 18.25),
+        object_class=np.where(unknown, "", "GALAXY"),
+        modality=np.full(count, modality),
+        link=np.full(count, LINK),
+    )
+
+
+class FakeSearcher:
+    """Answers like a `Searcher`, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Any]] = []
+        releases = {
+            name: SimpleNamespace(
+                title=f"{name}, invented", simulated=True, indexed=600, vectors={kind: 600}
+            )
+            for name, kind in MODALITIES.items()
+        }
+        info = SimpleNamespace(
+            index_id="0123456789abcdef",
+            manifest=SimpleNamespace(name="demo", title="A simulated sky"),
+            created="2026-11-23T00:00:00Z",
+            encoder=SimpleNamespace(repository="aion-demo", revision="v1", digest="ab" * 8),
+            releases=releases,
+            notes=(),
+        )
+        self.index = SimpleNamespace(info=info)
+
+    def random_keys(self, n: int, seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+        names = list(MODALITIES)
+        return [f"{names[i % len(names)]}:{rng.integers(10**9, 10**10)}" for i in range(n)]
+
+    def preview(self, key: str, modality: str | None = None) -> Preview | None:
+        has = modality in (None, MODALITIES[key.partition(":")[0]])
+        return invented_preview(key) if has else None
+
+    def counterparts(self, key: str) -> list[str]:
+        return [] if key.startswith("demo-gaia") else ["demo-gaia:44"]
+
+    def object(self, key: str) -> dict[str, Any]:
+        return {"key": key, "links": [{"label": "Legacy viewer", "url": LINK}]}
+
+    def query_text(self, text: str) -> Query:
+        self.asked.append(("text", text))
+        if text == "123":
+            raise AmbiguousError(
+                "123 is an identifier in several releases", ["demo-desi:123", "demo-sdss:123"]
+            )
+        if text.partition(":")[0] not in MODALITIES:
+            raise QueryError(f"nothing in this index is called {text!r}; give release:identifier")
+        release = text.partition(":")[0]
+        return Query(
+            kind="object",
+            text=text,
+            modality=MODALITIES[release],
+            key=text,
+            release=release,
+            row=0,
+            ra_deg=150.0,
+            dec_deg=-2.0,
+            redshift=0.12,
+            object_class="GALAXY",
+        )
+
+    def query_upload(self, upload: Any) -> Query:
+        self.asked.append(("upload", upload))
+        return Query(
+            kind=upload.kind,
+            text=upload.file_name,
+            modality=upload.kind,
+            raw_vector=np.ones(4, np.float32),
+            assumptions={"medium": "vacuum wavelengths, as SDSS writes them"},
+            file_name=upload.file_name,
+            preview=invented_preview("demo-sdss:1" if upload.kind == "spectrum" else "demo-hsc:1"),
+        )
+
+    def search(self, query: Query, options: Any) -> Hits:
+        self.asked.append(("search", options))
+        to = options.to or query.modality
+        if to == "photometry":
+            raise SearchError("this index holds no photometry")
+        bridge = "same"
+        if to != query.modality:
+            bridge = "aligned" if options.bridge == "auto" else options.bridge
+        return invented_hits(query, options.k, to, bridge)

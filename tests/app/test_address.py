@@ -1,0 +1,72 @@
+"""The address bar: plain strings, there and back, and what it does not allow."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.address import BRIDGES, MAX_NEIGHBOURS, TARGETS, Address, parse
+
+
+@given(
+    question=st.text(max_size=300).map(str.strip),
+    to=st.sampled_from(TARGETS),
+    k=st.integers(1, MAX_NEIGHBOURS),
+    bridge=st.sampled_from(BRIDGES),
+)
+def test_a_question_survives_the_address(question, to, k, bridge):
+    address = Address(question, to, k, bridge)
+    params = address.to_params()
+    assert all(isinstance(value, str) for value in params.values())
+    assert parse(params) == (address, ())
+
+
+def test_a_default_leaves_no_trace_in_the_address():
+    assert Address().to_params() == {}
+    assert parse({}) == (Address(), ())
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["q", "to", "k", "bridge", "other"]), st.text(max_size=400), max_size=5
+    )
+)
+def test_no_address_breaks_the_page(params):
+    address, remarks = parse(params)
+    assert isinstance(address, Address)
+    assert all(remarks)
+
+
+@pytest.mark.parametrize(
+    ("params", "expected", "remark"),
+    [
+        ({"k": "0"}, Address(), "“0” neighbours; 12 are shown"),
+        ({"k": "-3"}, Address(), "“-3” neighbours"),
+        ({"k": "1000"}, Address(k=100), "100 are shown"),
+        ({"k": "9" * 400}, Address(), "neighbours; 12 are shown"),
+        ({"k": "٣"}, Address(), "neighbours; 12 are shown"),
+        ({"k": "nan"}, Address(), "“nan” neighbours"),
+        ({"to": "smell"}, Address(), "asks for “smell”.*image, spectrum, xp"),
+        ({"bridge": "golden gate"}, Address(), "auto, linked, aligned"),
+        ({"q": "x" * 301}, Address(), "at most 300"),
+    ],
+)
+def test_what_an_address_does_not_allow_is_said(params, expected, remark):
+    address, remarks = parse(params)
+    assert address == expected
+    assert len(remarks) == 1
+    assert re.search(remark, remarks[0])
+
+
+def test_case_and_blanks_are_forgiven():
+    address, remarks = parse({"q": "  demo-desi:5 ", "to": " Spectrum", "k": "007"})
+    assert address == Address("demo-desi:5", "spectrum", 7)
+    assert remarks == ()
+
+
+def test_a_wrong_question_cannot_be_made():
+    with pytest.raises(ValueError, match="k must be between 1 and 100, got 101"):
+        Address(k=101)
+    with pytest.raises(ValueError, match="got 'smell' and 'auto'"):
+        Address(to="smell")

@@ -1,0 +1,258 @@
+"""The page as a person uses it, without a browser: controls in, elements out."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from app import resources
+from app.state import BRIDGE, COUNT, QUESTION, TARGET
+from indexer import IndexFormatError, ReadError
+from tests.app.fakes import BIG_ID
+
+
+def text_of(page):
+    parts = [*page.markdown, *page.caption, *page.html, *page.error, *page.info, *page.warning]
+    return "\n".join(str(part.value) for part in parts)
+
+
+def searches(searcher):
+    return [options for kind, options in searcher.asked if kind == "search"]
+
+
+def button(page, key):
+    return next(each for each in page.button if each.key == key)
+
+
+def more_like_this(page):
+    return [each for each in page.button if each.key.startswith("more:")]
+
+
+def test_the_start_page_invites(page, searcher):
+    page.run()
+    assert not page.exception
+    assert "3,000 objects" in text_of(page)
+    assert "simulated" in text_of(page)
+    assert "aion-demo" in text_of(page)
+    starters = [each for each in page.button if each.key.startswith("start:")]
+    assert len(starters) >= 20
+    assert len(page.file_uploader) == 2
+    assert searches(searcher) == []
+
+
+def test_other_examples_can_be_asked_for(page):
+    page.run()
+    before = {each.key for each in page.button}
+    next(each for each in page.button if each.label == "Show others").click()
+    page.run()
+    after = {each.key for each in page.button}
+    assert before != after
+
+
+def test_an_example_becomes_the_question(page):
+    page.run()
+    starter = next(each for each in page.button if each.key.startswith("start:demo-desi"))
+    starter.click()
+    page.run()
+    assert page.text_input(key=QUESTION).value == starter.key.removeprefix("start:")
+    assert "nearest spectra" in text_of(page)
+    assert not page.exception
+
+
+def test_a_typed_key_finds_neighbours(page, searcher):
+    page.run()
+    page.text_input(key=QUESTION).set_value(f"demo-sdss:{BIG_ID}").run()
+    assert not page.exception
+    assert searches(searcher)[-1].k == 12
+    assert searches(searcher)[-1].to is None
+    assert len(more_like_this(page)) == 12
+    assert BIG_ID in text_of(page)
+    assert page.query_params["q"] == f"demo-sdss:{BIG_ID}"
+
+
+def test_a_neighbour_becomes_the_next_question(page, searcher):
+    page.query_params["q"] = "demo-desi:39633345008634465"
+    page.run()
+    first = more_like_this(page)[0]
+    first.click()
+    page.run()
+    assert searcher.asked[-2] == ("text", first.key.removeprefix("more:"))
+    assert page.query_params["q"] == first.key.removeprefix("more:")
+
+
+def test_the_address_restores_everything(page, searcher):
+    for name, value in {"q": "demo-hsc:7", "to": "spectrum", "k": "5", "bridge": "linked"}.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    options = searches(searcher)[-1]
+    assert (options.k, options.to, options.bridge) == (5, "spectrum", "linked")
+    assert page.text_input(key=QUESTION).value == "demo-hsc:7"
+    assert page.number_input(key=COUNT).value == 5
+    assert page.session_state[TARGET] == "spectrum"
+    assert page.session_state[BRIDGE] == "linked"
+    assert text_of(page).count('class="bridge linked"') == 5
+
+
+def test_controls_write_the_address(page):
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    page.number_input(key=COUNT).set_value(3).run()
+    assert page.query_params["k"] == "3"
+    assert page.query_params["q"] == "demo-hsc:7"
+    assert len(more_like_this(page)) == 3
+    page.number_input(key=COUNT).set_value(12).run()
+    assert "k" not in page.query_params
+
+
+def test_going_back_restores_the_earlier_question(page, searcher):
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    more_like_this(page)[0].click()
+    page.run()
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    assert page.text_input(key=QUESTION).value == "demo-hsc:7"
+    assert searcher.asked[-2] == ("text", "demo-hsc:7")
+
+
+def test_a_bridge_is_offered_only_where_one_is_crossed(page):
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    assert not [each for each in page.button_group if each.key == BRIDGE]
+    page.query_params["to"] = "spectrum"
+    page.run()
+    assert [each for each in page.button_group if each.key == BRIDGE]
+
+
+@pytest.mark.parametrize(
+    "params", [{"q": "demo-hsc:7", "k": "many"}, {"q": "demo-hsc:7", "to": "smell"}]
+)
+def test_an_odd_address_is_answered_with_a_remark(page, params):
+    for name, value in params.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception
+    assert len(page.warning) == 1
+    assert len(more_like_this(page)) == 12
+
+
+def test_nonsense_is_refused_in_words(page, searcher):
+    page.run()
+    page.text_input(key=QUESTION).set_value("no such thing").run()
+    assert "nothing in this index is called" in page.error[0].value
+    assert not page.exception
+    assert searches(searcher) == []
+
+
+def test_an_ambiguous_identifier_offers_its_candidates(page):
+    page.run()
+    page.text_input(key=QUESTION).set_value("123").run()
+    assert "several releases" in page.info[0].value
+    button(page, "candidate:demo-sdss:123").click()
+    page.run()
+    assert page.text_input(key=QUESTION).value == "demo-sdss:123"
+    assert "nearest spectra" in text_of(page)
+
+
+@pytest.fixture
+def readers(monkeypatch):
+    """Readers that believe every file; a name with 'bad' in it is refused, 'xp' is no spectrum."""
+
+    def reader(kind):
+        def read(paths):
+            path = paths[0] if isinstance(paths, list) else paths
+            if "bad" in path.name or (kind == "spectrum" and "xp" in path.name):
+                raise ReadError(f"{path.name}: this is no {kind}")
+            assert path.read_bytes() == b"content"
+            return SimpleNamespace(kind=kind, file_name=path.name)
+
+        return read
+
+    monkeypatch.setattr(resources, "read_image_file", reader("image"))
+    monkeypatch.setattr(resources, "read_spectrum_file", reader("spectrum"))
+    monkeypatch.setattr(resources, "read_xp_file", reader("xp"))
+
+
+@pytest.mark.parametrize(
+    ("uploader", "name", "found"),
+    [
+        (0, "galaxy.fits", "nearest images"),
+        (1, "spec.fits", "nearest spectra"),
+        (1, "xp.csv", "nearest Gaia XP spectra"),
+    ],
+)
+def test_a_file_is_a_question(page, readers, uploader, name, found):
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    page.file_uploader[uploader].upload(name, b"content")
+    page.run()
+    assert not page.exception
+    assert found in text_of(page)
+    assert name in text_of(page)
+    assert "vacuum wavelengths" in text_of(page)
+    assert page.text_input(key=QUESTION).value == ""
+    assert "q" not in page.query_params
+
+
+def test_a_neighbour_of_a_file_takes_its_place(page, readers):
+    page.run()
+    page.file_uploader[1].upload("spec.fits", b"content")
+    page.run()
+    first = more_like_this(page)[0]
+    first.click()
+    page.run()
+    assert page.text_input(key=QUESTION).value == first.key.removeprefix("more:")
+    assert not page.file_uploader[1].value
+    assert "spec.fits" not in text_of(page)
+
+
+def test_a_file_is_encoded_once(page, searcher, readers):
+    page.run()
+    page.file_uploader[1].upload("spec.fits", b"content")
+    page.run()
+    page.number_input(key=COUNT).set_value(3).run()
+    assert len(more_like_this(page)) == 3
+    assert [kind for kind, _ in searcher.asked].count("upload") == 1
+
+
+def test_a_file_that_cannot_be_read_is_refused_in_words(page, readers):
+    page.run()
+    page.file_uploader[0].upload("bad.fits", b"content")
+    page.run()
+    assert "bad.fits: this is no image" in page.error[0].value
+    assert not page.exception
+
+
+def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):
+    page.run()
+    page.file_uploader[1].upload("../../../etc/spec.fits", b"content")
+    page.run()
+    assert not page.exception
+    assert "nearest spectra" in text_of(page)
+
+
+def test_downloads_are_offered_in_four_formats(page):
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    labels = [each.label for each in page.get("download_button")]
+    assert labels == ["CSV", "FITS", "VOTable", "Parquet"]
+
+
+def test_a_hundred_neighbours(page):
+    page.query_params["q"] = "demo-desi:5"
+    page.query_params["k"] = "100"
+    page.run()
+    assert not page.exception
+    assert len(more_like_this(page)) == 100
+
+
+def test_without_an_index_the_page_says_how_to_build_one(page, monkeypatch):
+    def refuse(path, weights=None):
+        raise IndexFormatError("there is no index.json")
+
+    monkeypatch.setattr(resources, "open_searcher", refuse)
+    page.run()
+    assert not page.exception
+    assert "There is no index" in page.error[0].value
+    assert "make index" in text_of(page)
+    assert "AION_SEARCH_INDEX" in text_of(page)
