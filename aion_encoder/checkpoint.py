@@ -31,7 +31,6 @@ _TRANSFORMER_FILES = ("config.json", "model.safetensors")
 ESSENTIAL = ("tok_image", "tok_spectrum", "tok_xp")
 """Beginnings of token keys whose tokenizer must be there; a scalar's may be missing."""
 
-
 _CODEC_PATTERNS = [f"codecs/{name}/*" for name in (*READING_CODECS, "Z")]
 
 _SPECIAL_KEYS = {"domains_in", "domains_out", "norm_bias", "act_layer"}

@@ -192,6 +192,7 @@ def _joined(answers: Sequence[tuple[int, str, Hits]]) -> dict[str, np.ndarray]:
 
 
 EMPTY_TYPES = {
+    "query_number": "i8",
     "rank": "i8",
     "score": "f4",
     "percentile": "f8",
@@ -215,20 +216,35 @@ def _convert(spool: Path, path: Path, file_format: str, meta: Mapping[str, Any])
         return
     file = pq.ParquetFile(spool)
     if file_format == "parquet":
-        empty = described_table(_joined([]), COLUMNS, meta)
-        with pq.ParquetWriter(path, file.schema_arrow, compression="zstd") as writer:
+        metadata = table_metadata(described_table(_empty_like(file), COLUMNS, meta))
+        schema = file.schema_arrow.with_metadata(metadata)
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in file.iter_batches():
-                writer.write_batch(batch)
-            writer.add_key_value_metadata(table_metadata(empty))
+                writer.write_batch(batch.replace_schema_metadata(metadata))
         return
     content = file.read()
     values = {
         name: np.array(content.column(name).to_pylist(), dtype=str)
-        if name not in EMPTY_TYPES and name != "query_number"
+        if name not in EMPTY_TYPES
         else content.column(name).to_numpy()
         for name in content.column_names
     }
     path.write_bytes(render_table(described_table(values, COLUMNS, meta), file_format))
+
+
+def _empty_like(file: Any) -> dict[str, np.ndarray]:
+    """Return columns without rows whose texts are as wide as those of a Parquet file."""
+    import pyarrow.compute as pc
+
+    widest = dict.fromkeys(file.schema_arrow.names, 1)
+    for batch in file.iter_batches():
+        for name in widest:
+            if name not in EMPTY_TYPES:
+                widest[name] = max(widest[name], pc.max(pc.utf8_length(batch[name])).as_py() or 0)
+    return {
+        name: np.empty(0, dtype=EMPTY_TYPES.get(name, f"U{width}"))
+        for name, width in widest.items()
+    }
 
 
 def _rows_of(spool: Path) -> Iterator[list[str]]:

@@ -49,7 +49,7 @@ def vector_of(
     at = int(np.searchsorted(rows, row))
     if at >= len(rows) or rows[at] != row:
         return None
-    return to_unit(np.asarray(vectors[at : at + 1], dtype=np.float64))[0]
+    return np.asarray(to_unit(np.asarray(vectors[at : at + 1], dtype=np.float64))[0])
 
 
 def nearest(
@@ -61,7 +61,6 @@ def nearest(
     modality: str,
     releases: Sequence[str],
     skip: Collection[tuple[str, int]] = (),
-    nprobe: int | None = None,
 ) -> list[Neighbour]:
     """Find the nearest objects.
 
@@ -77,8 +76,6 @@ def nearest(
         Where to look; releases without such vectors are passed over.
     skip
         Release and row of objects that do not count.
-    nprobe
-        Inverted lists to visit in each segment that has any.
 
     Returns
     -------
@@ -90,7 +87,7 @@ def nearest(
         segment = index.segment(release)
         if modality in segment.info.spaces.get(space, ()):
             hidden = sum(1 for name, _ in skip if name == release)
-            found += _of_segment(segment, vector, wanted + hidden, space, modality, nprobe)
+            found += _of_segment(segment, vector, wanted + hidden, space, modality)
     kept = [each for each in found if (each.release, each.row) not in skip]
     kept.sort(key=lambda each: (-each.score, each.key))
     return kept[:wanted]
@@ -102,7 +99,6 @@ def _of_segment(
     wanted: int,
     space: str,
     modality: str,
-    nprobe: int | None,
 ) -> list[Neighbour]:
     """Return at least the `wanted` best of a segment, and all that tie with the last of them."""
     ann = segment.ann(space, modality)

@@ -65,7 +65,9 @@ class TokenSky:
 class MaskedRecipe:
     """How long and how the transformer is trained."""
 
-    steps: int = 3000
+    steps: int = 4000
+    minutes: float | None = None
+    """Time after which training ends although steps are left; the rate falls accordingly."""
     batch: int = 48
     input_tokens: int = 144
     target_tokens: int = 48
@@ -272,7 +274,6 @@ def train_transformer(
     scalars: tuple[str, ...],
     seed: int,
     state_path: Path | None = None,
-    minutes: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[AION, list[dict[str, Any]]]:
     """Train a small AION by masked modelling; resumes from its saved state.
@@ -291,8 +292,6 @@ def train_transformer(
         Of the batches and the initial weights.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
-    minutes
-        Stop at the next saved state after this time, with the schedule as it stands.
     progress
         Called with (steps done, steps in all).
 
@@ -320,12 +319,20 @@ def train_transformer(
         fused=True,
     )
 
-    def rate(step: int) -> float:
-        warm = max(1, int(recipe.warm_up * recipe.steps))
-        if step < warm:
-            return (step + 1) / warm
-        done = (step - warm) / max(1, recipe.steps - warm)
-        return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+    spent = 0.0
+
+    def done(step: int) -> float:
+        share = step / recipe.steps
+        if recipe.minutes is not None:
+            elapsed = spent + time.monotonic() - began
+            share = max(share, elapsed / (60.0 * recipe.minutes))
+        return min(1.0, share)
+
+    def rate(share: float) -> float:
+        if share < recipe.warm_up:
+            return 0.02 + 0.98 * share / recipe.warm_up
+        falling = (share - recipe.warm_up) / (1.0 - recipe.warm_up)
+        return 0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * falling))
 
     log: list[dict[str, Any]] = []
     first = 0
@@ -333,14 +340,34 @@ def train_transformer(
         state = torch.load(state_path, weights_only=True)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        first, log = int(state["step"]), list(state["log"])
+        first, log, spent = int(state["step"]), list(state["log"]), float(state["seconds"])
     drawer = _Drawer(sky, recipe, scalars, seed + first)
     began = time.monotonic()
     running: dict[str, list[float]] = {}
+    last = first
+
+    def keep(step: int) -> None:
+        assert state_path is not None
+        partial = state_path.with_suffix(".tmp")
+        torch.save(
+            {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "step": step,
+                "seconds": spent + time.monotonic() - began,
+                "log": log,
+            },
+            partial,
+        )
+        partial.replace(state_path)
+
     model.train()
     for step in range(first, recipe.steps):
+        share = done(step)
+        if share >= 1.0:
+            break
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * rate(step)
+            group["lr"] = recipe.learning_rate * rate(share)
         inputs, targets = drawer.draw()
         loss, parts = _loss(model, inputs, targets)
         optimizer.zero_grad(set_to_none=True)
@@ -355,21 +382,12 @@ def train_transformer(
             running = {}
             log.append(row)
             logger.info("transformer %s", row)
-        if state_path is not None and ((step + 1) % 200 == 0 or step + 1 == recipe.steps):
-            partial = state_path.with_suffix(".tmp")
-            torch.save(
-                {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "step": step + 1,
-                    "log": log,
-                },
-                partial,
-            )
-            partial.replace(state_path)
-            if minutes is not None and time.monotonic() - began > 60 * minutes:
-                break
+        if state_path is not None and (step + 1) % 200 == 0:
+            keep(step + 1)
         if progress is not None:
             progress(step + 1, recipe.steps)
+        last = step + 1
+    if state_path is not None and last > first:
+        keep(last)
     model.eval()
     return model, log

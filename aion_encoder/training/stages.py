@@ -238,9 +238,7 @@ def stage_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
             progress(done, len(paths))
 
 
-def stage_transformer(
-    work: Path, recipe: Recipe, progress: Progress | None, minutes: float | None = None
-) -> None:
+def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Train the transformer and write ``checkpoint/config.json`` and its weights."""
     parts = [
         TokenSky.load(work / "tokens" / path.name) for path in _chunks(work, recipe, recipe.sources)
@@ -257,7 +255,6 @@ def stage_transformer(
         scalars=scalars,
         seed=recipe.seed,
         state_path=work / "transformer.pt",
-        minutes=minutes,
         progress=progress,
     )
     _save_log(work, "transformer", log)

@@ -87,6 +87,7 @@ def test_the_real_sizes(base: Encoder) -> None:
     assert base.model.encoder[0].attn.num_heads == 12
 
 
+@pytest.mark.timeout(300)
 def test_vectors_against_the_official_encoder(
     base: Encoder,
     official: Any,

@@ -118,7 +118,11 @@ def observation_of(release: str, source: int) -> Observation:
     survey = RELEASES[release][0]
     if survey == "gaia":
         return xp_of(source)
-    return image_of(source, survey) if survey in ("legacysurvey", "hsc") else spectrum_of(source, survey)
+    return (
+        image_of(source, survey)
+        if survey in ("legacysurvey", "hsc")
+        else spectrum_of(source, survey)
+    )
 
 
 def _records(release: str) -> Iterator[Record | Reject]:
@@ -159,7 +163,9 @@ def small_manifest(root: Path) -> Manifest:
     """Return a manifest of the small sky; writes a file per release, so that there is one."""
     root.mkdir(parents=True, exist_ok=True)
     links = {
-        "demo-legacysurvey": (LinkOut(label="Viewer", url="https://example.org/?ra={ra}&dec={dec}"),),
+        "demo-legacysurvey": (
+            LinkOut(label="Viewer", url="https://example.org/?ra={ra}&dec={dec}"),
+        ),
         "demo-sdss": (
             LinkOut(label="Near it", url="https://example.org/near?ra={ra}"),
             LinkOut(label="Spectrum", url="https://example.org/spectrum/{object_id}"),
@@ -183,24 +189,31 @@ def small_manifest(root: Path) -> Manifest:
                 links=links.get(name, ()),
             )
         )
-    return Manifest(name="small", title="Small sky (simulated)", root=root, releases=tuple(releases))
+    return Manifest(
+        name="small", title="Small sky (simulated)", root=root, releases=tuple(releases)
+    )
 
 
 def _partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
     return [Partition(release.name, release.files[0], release.files)]
 
 
-def _read(manifest: Manifest, release: ReleaseManifest, partition: Partition) -> Iterator[Record | Reject]:
+def _read(
+    manifest: Manifest, release: ReleaseManifest, partition: Partition
+) -> Iterator[Record | Reject]:
     return _records(release.name)
+
+
+READERS = {
+    "partitions": _partitions,
+    "read_partition": _read,
+    "ignored_files": lambda _: [],
+}
+"""What `indexer.tools.Tools` takes instead of the readers of files."""
 
 
 def build_small_index(folder: Path) -> Path:
     """Build an index of the small sky and return its folder."""
-    tools = Tools(
-        open_encoder=open_weights,
-        partitions=_partitions,
-        read_partition=_read,
-        ignored_files=lambda manifest: [],
-    )
+    tools = Tools(open_encoder=open_weights, **READERS)
     build(small_manifest(folder / "files"), folder / "index", weights="fake", tools=tools)
     return folder / "index"
