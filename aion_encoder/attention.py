@@ -32,18 +32,36 @@ def _attend(self: Any, x: Tensor, mask: Tensor | None = None) -> Tensor:
     return out
 
 
+def _attend_across(self: Any, x: Tensor, context: Tensor, mask: Tensor | None = None) -> Tensor:
+    batch, count, dim = x.shape
+    heads = self.num_heads
+    query = self.q(x).reshape(batch, count, heads, dim // heads).transpose(1, 2)
+    key, value = self.kv(context).reshape(batch, -1, 2, heads, dim // heads).permute(2, 0, 3, 1, 4)
+    keep = None if mask is None else torch.logical_not(mask).unsqueeze(1)
+    attended = scaled_dot_product_attention(query, key, value, attn_mask=keep, scale=self.scale)
+    out: Tensor = self.proj(attended.transpose(1, 2).reshape(batch, count, dim))
+    return out
+
+
 def fuse_attention(blocks: nn.ModuleList) -> None:
-    """Give the self-attention of each encoder block the fused kernel.
+    """Give the attention of each block the fused kernel.
 
     Parameters
     ----------
     blocks
-        The official `Block` modules; changed in place.
+        The official `Block` or `DecoderBlock` modules; changed in place. The cross-attention of
+        models with normalised queries keeps the package's own.
     """
-    from aion.fourm.fm_utils import Attention, NormAttention
+    from aion.fourm.fm_utils import Attention, CrossAttention, NormAttention
 
+    kernels: dict[type, Callable[..., Tensor]] = {
+        Attention: _attend,
+        NormAttention: _attend,
+        CrossAttention: _attend_across,
+    }
     for block in blocks:
-        attention: Any = block.attn
-        if type(attention) in (Attention, NormAttention) and not attention.allow_zero_attn:
-            fused: Callable[..., Tensor] = MethodType(_attend, attention)
-            attention.forward = fused
+        for name in ("attn", "self_attn", "cross_attn"):
+            attention: Any = getattr(block, name, None)
+            kernel = kernels.get(type(attention))
+            if kernel is not None and not attention.allow_zero_attn:
+                attention.forward = MethodType(kernel, attention)

@@ -12,6 +12,7 @@ __all__ = [
     "hit_html",
     "legend_html",
     "links_html",
+    "notes_html",
     "picture_html",
     "query_html",
     "releases_html",
@@ -54,10 +55,15 @@ STYLE = """
   white-space: nowrap; background: color-mix(in srgb, currentColor 9%, transparent); }
 .bridge.linked { background: color-mix(in srgb, #1f9d6b 20%, transparent); }
 .bridge.aligned { background: color-mix(in srgb, #8b5cf6 22%, transparent); }
+.via { flex: 1; min-width: 0; font-size: .7rem; opacity: .7; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; }
 .links { display: flex; flex-wrap: wrap; gap: .1rem 1rem; font-size: .84rem; }
 .links a { color: inherit; text-decoration: underline; text-underline-offset: 2px; }
 .hit a.source { font-size: .76rem; white-space: nowrap; color: inherit; opacity: .8;
   text-decoration: underline; text-underline-offset: 2px; }
+.stHtml dl.notes { margin: 0; padding: 0; font-size: .8rem; line-height: 1.35; }
+.notes dt { opacity: .65; }
+.notes dd { margin: 0 0 .35rem 0; overflow-wrap: anywhere; }
 .releases { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; font-size: .84rem; }
 .stHtml dl.facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem .8rem;
   margin: 0; padding: 0; font-size: .86rem; }
@@ -91,6 +97,8 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
         if link
         else ""
     )
+    through = escape(card.via)
+    via = f'<span class="via" title="{through}">via {through}</span>' if through else ""
     shown = f"{card.score} · {card.percentile}" if card.percentile else card.score
     kind = card.bridge if card.bridge in ("linked", "aligned") else "same"
     return (
@@ -103,7 +111,7 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
         f'<div class="hit-key">{escape(card.object_id)}</div></div>'
         f'<div class="hit-facts" title="{escape(card.facts)}">{escape(card.facts) or "—"}</div>'
         f'<div class="hit-foot"><span class="bridge {kind}" title="{escape(card.bridge_title)}">'
-        f"{escape(card.bridge)}</span>{anchor}</div></article>"
+        f"{escape(card.bridge)}</span>{via}{anchor}</div></article>"
     )
 
 
@@ -113,6 +121,15 @@ def query_html(facts: Mapping[str, str]) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value
     )
     return f'<dl class="facts">{rows}</dl>'
+
+
+def notes_html(notes: Mapping[str, str]) -> str:
+    """Return named sentences, one below the other."""
+    rows = "".join(
+        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>"
+        for name, text in notes.items()
+    )
+    return f'<dl class="notes">{rows}</dl>'
 
 
 def releases_html(releases: Mapping[str, str]) -> str:

@@ -67,6 +67,7 @@ class Card:
     position: str
     bridge: str
     bridge_title: str
+    via: str
     modality: str
     link: str
 
@@ -190,6 +191,7 @@ def _card(hits: Hits, row: int) -> Card:
         position=position_words(float(hits.ra_deg[row]), float(hits.dec_deg[row])),
         bridge="same space" if bridge == "same" else bridge,
         bridge_title=bridge_words(bridge, modality, str(hits.via[row])),
+        via=str(hits.via[row]),
         modality=modality,
         link=str(hits.link[row]),
     )

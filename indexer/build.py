@@ -3,53 +3,31 @@
 plan -> encode -> rows -> spaces -> link -> align -> calibrate -> verify -> publish
 """
 
-from collections.abc import Callable, Sequence
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import pyarrow as pa
-
 from indexer.arrow_tables import read_parquet, write_parquet
 from indexer.compose import Composer
-from indexer.durable import digest_of, sha256_of
-from indexer.encode import Staged, encode_partition
+from indexer.durable import sha256_of
+from indexer.encode import Staged
+from indexer.encoding import EncodeReport, Task, encode, encode_here, encode_in_workers
 from indexer.errors import BuildError
 from indexer.index_file import write_index_file, writing
-from indexer.index_model import FileInfo, IndexInfo, InputsInfo, ManifestInfo
+from indexer.index_model import FileInfo, IndexInfo, ManifestInfo
 from indexer.layout import build_dir, next_dir, next_index_file, unclaimed_unit
 from indexer.manifests import Manifest
-from indexer.plan import Plan, ReleasePlan, changed_date, inputs_info, listing_digest, plan
+from indexer.plan import plan
 from indexer.progress import Announce, Progress, mute, silent
 from indexer.publish import adopt, collect_garbage, publish, published, refuse_foreign, sealed
-from indexer.readers.records import Partition
-from indexer.record_table import reject_table
-from indexer.runners.job_array import Slice
-from indexer.runners.local import run_local
 from indexer.shared_space import fill_shared
 from indexer.tools import EncoderLike, Tools
 from indexer.verify import verify
+from indexer.wanted import Wanted
 
 __all__ = ["BuildReport", "EncodeReport", "build", "encode"]
-
-
-@dataclass(frozen=True)
-class EncodeReport:
-    """What encoding gave.
-
-    Attributes
-    ----------
-    partitions
-        Partitions encoded or found encoded.
-    read, indexed, rejected
-        Objects; ``read = indexed + rejected``.
-    """
-
-    partitions: int
-    read: int
-    indexed: int
-    rejected: int
 
 
 @dataclass(frozen=True)
@@ -81,137 +59,6 @@ class BuildReport:
         if not self.changed:
             return f"{self.index} is up to date: {counts}"
         return f"{self.index} is published: {counts}"
-
-
-@dataclass(frozen=True)
-class _Task:
-    index: Path
-    manifest: Manifest
-    release: ReleasePlan
-    partition: Partition
-    tools: Tools
-
-
-_worker_encoder: EncoderLike | None = None
-
-
-def _start_worker(weights: str, tools: Tools) -> None:
-    # A worker process has one encoder for all its tasks.
-    global _worker_encoder
-    _worker_encoder = tools.open_encoder(weights)
-
-
-def _work(task: _Task) -> Staged:
-    assert _worker_encoder is not None
-    return _encode_one(task, _worker_encoder)
-
-
-def _encode_one(
-    task: _Task, encoder: EncoderLike, on_file: Callable[[], None] = lambda: None
-) -> Staged:
-    return encode_partition(
-        task.index,
-        task.release,
-        task.partition,
-        encoder=encoder,
-        tools=task.tools,
-        manifest=task.manifest,
-        on_file=on_file,
-    )
-
-
-def encode(
-    manifest: Manifest,
-    index: Path | str,
-    *,
-    weights: str = "demo",
-    progress: Progress = silent,
-    part: Slice | None = None,
-    tools: Tools | None = None,
-) -> EncodeReport:
-    """Encode partitions and leave them for `build`: all of them, or one slice of a job array.
-
-    Parameters
-    ----------
-    manifest
-        What to encode.
-    index
-        Folder of the index; several slices may work in it at a time, while no build does.
-    weights
-        As for `aion_encoder.open_encoder`.
-    progress
-        Called with the input files done and their number.
-    part
-        Which slice. Default: everything.
-
-    Raises
-    ------
-    LockedError
-        If a build is going on in this index.
-    """
-    index, tools = Path(index), tools or Tools()
-    refuse_foreign(index)
-    work = plan(manifest, tools)
-    # Held only for a moment: to see that no build is going on.
-    with writing(index):
-        build_dir(index).mkdir(exist_ok=True)
-    encoder = tools.open_encoder(weights)
-    tasks = [
-        _Task(index, manifest, release, partition, tools)
-        for release in work.releases
-        for partition in release.partitions
-    ]
-    staged = _encode_here(tasks if part is None else part.of(tasks), encoder, progress)
-    return EncodeReport(
-        partitions=len(staged),
-        read=sum(each.read for each in staged),
-        indexed=sum(each.indexed for each in staged),
-        rejected=sum(each.rejected for each in staged),
-    )
-
-
-class _Counter:
-    """Counts input files, and tells."""
-
-    def __init__(self, tasks: Sequence[_Task], progress: Progress) -> None:
-        self.total = sum(len(task.partition.files) for task in tasks)
-        self.done = 0
-        self.within = 0
-        self.progress = progress
-        progress(0, self.total)
-
-    def file(self) -> None:
-        """Count a file of the task that is going on."""
-        self.within += 1
-        self.progress(min(self.done + self.within, self.total), self.total)
-
-    def task(self, task: _Task) -> None:
-        """Count a whole task."""
-        self.done += len(task.partition.files)
-        self.within = 0
-        self.progress(self.done, self.total)
-
-
-def _encode_here(tasks: Sequence[_Task], encoder: EncoderLike, progress: Progress) -> list[Staged]:
-    counter = _Counter(tasks, progress)
-    staged = []
-    for task in tasks:
-        staged.append(_encode_one(task, encoder, counter.file))
-        counter.task(task)
-    return staged
-
-
-def _encode_in_workers(
-    tasks: Sequence[_Task], weights: str, tools: Tools, jobs: int, progress: Progress
-) -> list[Staged]:
-    return run_local(
-        _work,
-        tasks,
-        jobs=jobs,
-        start=_start_worker,
-        start_arguments=(weights, tools),
-        done=_Counter(tasks, progress).task,
-    )
 
 
 def build(
@@ -262,16 +109,14 @@ def build(
         announce("opening the encoder")
         encoder = tools.open_encoder(weights)
         before = published(index)
-        wanted = _Wanted(work, encoder, tools)
+        wanted = Wanted(work, encoder, tools)
         ready = sealed(index)
         if ready is not None and wanted.is_met_by(ready) and _follows(before, ready):
             announce("publishing")
             publish(index)
             return BuildReport(index, ready, changed=True)
         if before is not None and wanted.is_met_by(before):
-            if build_dir(index).exists():
-                collect_garbage(index)
-                _remove_build_dir(index)
+            shutil.rmtree(build_dir(index), ignore_errors=True)
             return BuildReport(index, before, changed=False)
         work.check_resources(index)
         collect_garbage(index)
@@ -285,62 +130,10 @@ def _follows(before: IndexInfo | None, ready: IndexInfo) -> bool:
     return ready.generation == (1 if before is None else before.generation + 1)
 
 
-def _remove_build_dir(index: Path) -> None:
-    import shutil
-
-    shutil.rmtree(build_dir(index))
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """What the index must hold after the build."""
-
-    plan: Plan
-    encoder: EncoderLike
-    tools: Tools
-
-    @property
-    def manifest_sha256(self) -> str:
-        # The folder is left out: the same files elsewhere give the same index.
-        return digest_of(self.plan.manifest.model_dump(mode="json", exclude={"root"}))
-
-    def unclaimed(self) -> pa.Table:
-        rejects = [(each, "") for each in self.tools.ignored_files(self.plan.manifest)]
-        return reject_table(rejects, "")
-
-    def is_met_by(self, info: IndexInfo) -> bool:
-        return (
-            info.manifest.sha256 == self.manifest_sha256
-            and info.encoder.digest == self.encoder.identity.digest
-            and list(info.releases) == [each.release.name for each in self.plan.releases]
-            and all(self.unchanged(each, info) for each in self.plan.releases)
-            and info.unclaimed_files == len(self.unclaimed())
-        )
-
-    def unchanged(self, release: ReleasePlan, info: IndexInfo) -> bool:
-        known = info.releases.get(release.release.name)
-        return (
-            known is not None
-            and known.manifest == release.config
-            and info.encoder.digest == self.encoder.identity.digest
-            and self._same_files(release, known.inputs)
-        )
-
-    def _same_files(self, release: ReleasePlan, inputs: InputsInfo) -> bool:
-        if listing_digest(release.files) != inputs.listing:
-            return False
-        if changed_date(release.files) == inputs.changed:
-            return True
-        # Touched, or copied: only the contents can tell.
-        root = self.plan.manifest.root
-        sha256 = {file.path: sha256_of(root / file.path) for file in release.files}
-        return inputs_info(release.files, sha256).content == inputs.content
-
-
 def _make(
     index: Path,
     before: IndexInfo | None,
-    wanted: _Wanted,
+    wanted: Wanted,
     encoder: EncoderLike,
     weights: str,
     jobs: int,
@@ -353,16 +146,16 @@ def _make(
         if before is not None and wanted.unchanged(each, before)
     ]
     tasks = [
-        _Task(index, wanted.plan.manifest, release, partition, wanted.tools)
+        Task(index, wanted.plan.manifest, release, partition, wanted.tools)
         for release in wanted.plan.releases
         if release.release.name not in kept
         for partition in release.partitions
     ]
     announce("encoding")
     if jobs == 1 or len(tasks) < 2:
-        staged = _encode_here(tasks, encoder, progress)
+        staged = encode_here(tasks, encoder, progress)
     else:
-        staged = _encode_in_workers(tasks, weights, wanted.tools, jobs, progress)
+        staged = encode_in_workers(tasks, weights, wanted.tools, jobs, progress)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)
@@ -426,7 +219,7 @@ def _version() -> str:
         return "0.1.0"
 
 
-def _write_unclaimed(composer: Composer, wanted: _Wanted) -> str:
+def _write_unclaimed(composer: Composer, wanted: Wanted) -> str:
     table, before = wanted.unclaimed(), composer.before
     if before is not None and read_parquet(composer.index / before.unclaimed).equals(table):
         adopt(composer.index, before.unclaimed)

@@ -245,6 +245,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @main.command()
 @click.argument("index", type=_PATH)
+@click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
 @search_options
 @click.option(
@@ -257,6 +258,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
 def search(
     index: Path,
+    more: tuple[Path, ...],
     k: int,
     form: str | None,
     output: Path | None,
@@ -274,7 +276,7 @@ def search(
     from indexer.export import format_of
     from indexer.search import open_searcher
 
-    asked = taken(values)
+    asked = taken(values, more)
     if form is None:
         form = "table" if output is None else format_of(output)
     if output is None and form in BINARY_FORMATS and sys.stdout.isatty():

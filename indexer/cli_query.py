@@ -12,7 +12,7 @@ from indexer.queries import Query
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Asked", "query_of", "query_options"]
+__all__ = ["Asked", "query_of", "query_options", "taken"]
 
 _FILE = click.Path(path_type=Path)
 
@@ -89,15 +89,15 @@ _OPTIONS = (
         "--image",
         type=_FILE,
         multiple=True,
-        metavar="FILE",
-        help="A FITS cut-out; once for each band if each has its own file.",
+        metavar="FILE...",
+        help="A FITS cut-out; several files if each band has its own.",
     ),
     click.option(
         "--spectrum",
         type=_FILE,
         multiple=True,
-        metavar="FILE",
-        help="A spectrum (FITS, ECSV, VOTable, CSV, text); twice for flux and error.",
+        metavar="FILE...",
+        help="A spectrum (FITS, ECSV, VOTable, CSV, text); two files for flux and error.",
     ),
     click.option("--xp", type=_FILE, metavar="FILE", help="A table of Gaia BP/RP coefficients."),
     click.option(
@@ -130,9 +130,23 @@ def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def taken(values: dict[str, Any]) -> Asked:
-    """Take the options of `query_options` out of all that a command was given."""
-    return Asked(**{field.name: values.pop(field.name) for field in fields(Asked)})
+def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
+    """Take the options of `query_options` out of all that a command was given.
+
+    Parameters
+    ----------
+    values
+        Options by name; those taken are removed.
+    more
+        Files that stand by themselves, as after ``--image g.fits r.fits z.fits``.
+    """
+    given = {field.name: values.pop(field.name) for field in fields(Asked)}
+    several = [name for name in ("image", "spectrum") if given[name]]
+    if more and len(several) != 1:
+        raise click.UsageError(f"unexpected {more[0]}; only --image and --spectrum take files")
+    for name in several:
+        given[name] += more
+    return Asked(**given)
 
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:

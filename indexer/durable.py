@@ -26,6 +26,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
     yield temporary
+    # Some libraries make files that only their owner may read; an index is for everybody.
+    temporary.chmod(0o644)
     if sync:
         _sync(temporary)
     temporary.replace(path)

@@ -7,6 +7,7 @@ of that still holds, and makes it anew otherwise.
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ def encode_partition(
             batch.add(each)
     batch.flush()
     _check_unchanged(manifest.root, release, partition)
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+    temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     counts = _write(temporary, batch, partition.name, encoder.dim)

@@ -18,12 +18,14 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
-
-from astropy.table import Table
+from typing import IO, TYPE_CHECKING, Any
 
 from indexer.errors import QueryError
 from indexer.hits import Hits
+
+# Astropy takes a second to import, and JSON does without it.
+if TYPE_CHECKING:
+    from astropy.table import Table
 
 __all__ = [
     "FORMATS",
@@ -86,7 +88,7 @@ def render_hits(hits: Hits, file_format: str) -> bytes:
     return render_table(hits.to_table(), file_format)
 
 
-def render_table(table: Table, file_format: str) -> bytes:
+def render_table(table: "Table", file_format: str) -> bytes:
     """Return a described table (see `indexer.hits.described_table`) as the bytes of a file."""
     writers: dict[str, Callable[[Table, IO[bytes]], None]] = {
         "csv": _write_csv,
@@ -134,7 +136,7 @@ def _compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def _write_csv(table: Table, stream: IO[bytes]) -> None:
+def _write_csv(table: "Table", stream: IO[bytes]) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*table.colnames, "receipt"])
@@ -145,14 +147,15 @@ def _write_csv(table: Table, stream: IO[bytes]) -> None:
     text.detach()
 
 
-def _write_ecsv(table: Table, stream: IO[bytes]) -> None:
+def _write_ecsv(table: "Table", stream: IO[bytes]) -> None:
     text = io.StringIO()
     table.write(text, format="ascii.ecsv", delimiter=",")
     stream.write(text.getvalue().encode())
 
 
-def _write_fits(table: Table, stream: IO[bytes]) -> None:
+def _write_fits(table: "Table", stream: IO[bytes]) -> None:
     from astropy.io import fits
+    from astropy.table import Table
 
     # With descriptions and meta, astropy writes its own YAML block instead of the TUCDn cards
     # that other tools read; so the plain columns go to FITS, and the cards are set here.
@@ -171,7 +174,7 @@ def _write_fits(table: Table, stream: IO[bytes]) -> None:
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
 
 
-def _votable(table: Table) -> Any:
+def _votable(table: "Table") -> Any:
     from astropy.io import votable
     from astropy.io.votable.tree import CooSys, Info
 
@@ -197,11 +200,11 @@ def _votable(table: Table) -> Any:
     return document
 
 
-def _write_votable(table: Table, stream: IO[bytes]) -> None:
+def _write_votable(table: "Table", stream: IO[bytes]) -> None:
     _votable(table).to_xml(stream, tabledata_format="binary2")
 
 
-def table_metadata(table: Table) -> dict[bytes, bytes]:
+def table_metadata(table: "Table") -> dict[bytes, bytes]:
     """Return file metadata for Parquet: `meta` as JSON, and the VOTable header of VOParquet."""
     xml = io.BytesIO()
     _votable(table[:0]).to_xml(xml, tabledata_format="binary2")
@@ -220,7 +223,7 @@ def table_metadata(table: Table) -> dict[bytes, bytes]:
     }
 
 
-def arrow_table(table: Table) -> Any:
+def arrow_table(table: "Table") -> Any:
     """Return the columns as an Arrow table, with unit, UCD and description on each field."""
     import pyarrow as pa
 
@@ -237,7 +240,7 @@ def arrow_table(table: Table) -> Any:
     return pa.Table.from_arrays(arrays, schema=pa.schema(arrow_fields))
 
 
-def _write_parquet(table: Table, stream: IO[bytes]) -> None:
+def _write_parquet(table: "Table", stream: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
     content = arrow_table(table).replace_schema_metadata(table_metadata(table))

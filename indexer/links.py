@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from jaxtyping import Float64, Int64
-from scipy.spatial import cKDTree
 
 from indexer.arrow_tables import map_table, numpy_column, write_arrow
 
@@ -74,6 +73,9 @@ def match(
     row_a, row_b, separation_arcsec
         Ascending in `row_a`; every row occurs once at most.
     """
+    # Imported here: it takes longer than opening an index, which needs no tree.
+    from scipy.spatial import cKDTree
+
     nothing = np.empty(0, dtype=np.int64)
     placed = [
         np.flatnonzero(np.isfinite(side.ra_deg) & np.isfinite(side.dec_deg)) for side in (a, b)

@@ -9,7 +9,35 @@ from pathlib import Path
 from indexer.errors import LockedError
 from indexer.layout import LOCK_FILE
 
-__all__ = ["writing"]
+__all__ = ["refuse_locked", "writing"]
+
+
+def refuse_locked(index: Path) -> None:
+    """Refuse to go on while a build holds the lock.
+
+    Raises
+    ------
+    LockedError
+        If one does; the message names it.
+    """
+    try:
+        handle = os.open(index / LOCK_FILE, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _locked(index, handle) from None
+    finally:
+        os.close(handle)
+
+
+def _locked(index: Path, handle: int) -> LockedError:
+    holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+    return LockedError(
+        f"only one process may build {index} at a time, and {holder} is doing so; "
+        "wait until it has finished"
+    )
 
 
 @contextmanager
@@ -31,12 +59,9 @@ def writing(index: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(handle, 200).decode(errors="replace").strip() or "another process"
+            error = _locked(index, handle)
             os.close(handle)
-            raise LockedError(
-                f"only one process may build {index} at a time, and {holder} is doing so; "
-                "wait until it has finished"
-            ) from None
+            raise error from None
         # The holder before us may have removed the file between our open and our lock.
         if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:
             break

@@ -54,12 +54,13 @@ class RedshiftOk(_Model):
     column
         A warning flag in the file.
     good
-        The value that means "no problem". SDSS and DESI write 0; the Multimodal Universe's DESI
-        files hold the opposite, True where there is no problem.
+        The value that means "no problem". SDSS and DESI write 0. The Multimodal Universe turns
+        DESI's flag round on the way: a boolean there is True where there is no problem, while
+        files with the pipeline's own integers keep 0; ``true_or_zero`` reads both.
     """
 
     column: str = Field(min_length=1)
-    good: Literal["zero", "nonzero"]
+    good: Literal["zero", "true_or_zero"]
 
 
 class Magnitude(_Model):

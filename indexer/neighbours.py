@@ -19,6 +19,8 @@ SPARE = 8
 CANDIDATES_PER_NEIGHBOUR = 4
 """Fetched for each one wanted where the stored scores are approximate."""
 
+GROWTH = 4
+
 ROUNDING = 1e-5
 """More than stored and exact scores of one pair can differ without approximation."""
 
@@ -104,7 +106,9 @@ def _of_segment(
     ann = segment.ann(space, modality)
     rows, vectors = segment.vectors(space, modality)
     approximate = ann.recipe.name != "flat"
+    wanted = min(wanted, ann.count)
     fetch = (CANDIDATES_PER_NEIGHBOUR * wanted if approximate else wanted) + SPARE
+    nprobe = ann.default_nprobe if approximate else None
     while True:
         stored, candidates, counts = ann.search(vector[None, :], fetch, nprobe=nprobe)
         count = int(counts[0])
@@ -112,13 +116,16 @@ def _of_segment(
         # Rounding to float16 leaves lengths a little off 1; no cosine is more than 1.
         scores = np.minimum(pair_scores(vectors[np.searchsorted(rows, chosen)], vector), 1.0)
         order = np.argsort(-scores, kind="stable")
-        exhausted = count < fetch or count >= ann.count
-        if exhausted or approximate:
+        if nprobe is not None:
+            # The lists visited may hold too few.
+            if count >= wanted:
+                break
+            nprobe = min(ann.recipe.lists, GROWTH * nprobe)
+        elif count >= ann.count or stored[0, -1] < scores[order[wanted - 1]] - ROUNDING:
+            # What was not fetched scores at most the last stored score; a tie may lie beyond it.
             break
-        # What was not fetched scores at most the last stored score; a tie may lie beyond it.
-        if stored[0, count - 1] < scores[order[wanted - 1]] - ROUNDING:
-            break
-        fetch *= 4
+        else:
+            fetch *= GROWTH
     if len(order) > wanted:
         last = scores[order[wanted - 1]]
         order = order[scores[order] >= last]

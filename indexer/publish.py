@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 from indexer.durable import sync_tree
-from indexer.errors import BuildError
+from indexer.errors import BuildError, IndexFormatError
 from indexer.index_file import read_index_file
 from indexer.index_model import IndexInfo
 from indexer.layout import (
@@ -35,9 +35,31 @@ __all__ = [
 
 
 def published(index: Path) -> IndexInfo | None:
-    """Return what is published, or None."""
+    """Return what is published, or None.
+
+    Raises
+    ------
+    BuildError
+        If it cannot be read, or lacks files.
+    """
     path = index / INDEX_FILE
-    return read_index_file(path) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        info = read_index_file(path)
+    except IndexFormatError as error:
+        raise BuildError(
+            f"{index} holds an index that cannot be brought up to date: {error}; "
+            "remove it or name another folder"
+        ) from error
+    for name, known in info.files.items():
+        file = index / name
+        if not file.is_file() or file.stat().st_size != known.bytes:
+            raise BuildError(
+                f"{index} holds a damaged index: {name} is missing or not whole; "
+                "remove it or name another folder"
+            )
+    return info
 
 
 def sealed(index: Path) -> IndexInfo | None:

@@ -15,7 +15,8 @@ STAGE_NAMES = (
     "image-codec",
     "spectrum-codec",
     "scalar-codecs",
-    "tokens",
+    "image-tokens",
+    "other-tokens",
     "transformer",
     "card",
 )

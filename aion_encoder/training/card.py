@@ -42,9 +42,10 @@ def _raw_features(sky: PackedSky, survey: str) -> np.ndarray:
     if survey in BANDS:
         softening = 0.01 if survey == "legacysurvey" else 0.63
         pixels = sky.images[survey].astype(np.float32)
-        return np.arcsinh(pixels / softening).reshape(len(sky), -1)
+        flat: np.ndarray = np.arcsinh(pixels / softening).reshape(len(sky), -1)
+        return flat
     if survey == "gaia":
-        return np.arcsinh(sky.coefficients)
+        return np.asarray(np.arcsinh(sky.coefficients))
     arrays = sky.spectra[survey]
     grid = np.linspace(3850.0, 9150.0, 1000)
     flux = np.stack(
@@ -55,7 +56,7 @@ def _raw_features(sky: PackedSky, survey: str) -> np.ndarray:
             )
         ]
     )
-    return flux / np.maximum(np.abs(flux).mean(axis=1, keepdims=True), 1e-3)
+    return np.asarray(flux / np.maximum(np.abs(flux).mean(axis=1, keepdims=True), 1e-3))
 
 
 def encode_all(checkpoint: Path, sky: PackedSky, cache: Path) -> dict[str, np.ndarray]:
@@ -69,7 +70,7 @@ def encode_all(checkpoint: Path, sky: PackedSky, cache: Path) -> dict[str, np.nd
     for survey in SURVEYS:
         vectors[survey] = encode_sky(encoder, sky, survey)
         logger.info("encoded %s", survey)
-    np.savez(name, **vectors)
+    np.savez(name, allow_pickle=False, **vectors)
     return vectors
 
 

@@ -20,7 +20,9 @@ import numpy as np
 import torch
 from aion.model import AION
 from torch import nn
-from torch.nn.functional import cross_entropy, scaled_dot_product_attention
+from torch.nn.functional import cross_entropy
+
+from aion_encoder.attention import fuse_attention
 
 __all__ = ["MaskedRecipe", "TokenSky", "train_transformer", "transformer_config"]
 
@@ -52,7 +54,7 @@ class TokenSky:
 
     def save(self, path: Path) -> None:
         """Write the tokens to one `.npz` file."""
-        np.savez(path, **self.tokens)
+        np.savez(path, allow_pickle=False, **self.tokens)
 
     @classmethod
     def load(cls, path: Path) -> "TokenSky":
@@ -118,32 +120,6 @@ def transformer_config(
         "domains_in": observed + given,
         "domains_out": observed + list(scalars),
     }
-
-
-def _fuse(attention: nn.Module, cross: bool) -> None:
-    """Replace the package's explicit attention of one layer by the fused kernel."""
-
-    def heads(x: torch.Tensor) -> torch.Tensor:
-        batch, count, _width = x.shape
-        return x.view(batch, count, attention.num_heads, -1).transpose(1, 2)
-
-    def finish(values: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = attention.proj(values.transpose(1, 2).flatten(2))
-        return out
-
-    def self_attention(x: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
-        query, key, value = (heads(part) for part in attention.qkv(x).chunk(3, dim=-1))
-        keep = None if mask is None else ~mask.unsqueeze(1)
-        return finish(scaled_dot_product_attention(query, key, value, attn_mask=keep))
-
-    def cross_attention(
-        x: torch.Tensor, context: torch.Tensor, mask: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        key, value = (heads(part) for part in attention.kv(context).chunk(2, dim=-1))
-        keep = None if mask is None else ~mask.unsqueeze(1)
-        return finish(scaled_dot_product_attention(heads(attention.q(x)), key, value, keep))
-
-    attention.forward = cross_attention if cross else self_attention
 
 
 def _pick(count: int, batch: int, wanted: int, generator: torch.Generator) -> torch.Tensor:
@@ -301,11 +277,8 @@ def train_transformer(
     """
     torch.manual_seed(seed)
     model = AION(dict(config))
-    for block in model.encoder:
-        _fuse(block.attn, cross=False)
-    for block in model.decoder:
-        _fuse(block.self_attn, cross=False)
-        _fuse(block.cross_attn, cross=True)
+    fuse_attention(model.encoder)
+    fuse_attention(model.decoder)
     decay = [p for name, p in model.named_parameters() if p.ndim > 1 and "emb" not in name]
     ids = {id(p) for p in decay}
     rest = [p for p in model.parameters() if id(p) not in ids and p.requires_grad]
@@ -371,7 +344,7 @@ def train_transformer(
         inputs, targets = drawer.draw()
         loss, parts = _loss(model, inputs, targets)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         for key, value in parts.items():

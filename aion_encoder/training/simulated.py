@@ -109,7 +109,7 @@ def observe(sky: PackedSky, row: int, survey: str) -> Observation:
 def _centre(image: np.ndarray) -> np.ndarray:
     edge = (image.shape[-1] - CROP_PX) // 2
     crop = image[..., edge : edge + CROP_PX, edge : edge + CROP_PX]
-    return np.nan_to_num(np.clip(crop, -HALF_RANGE, HALF_RANGE)).astype(np.float16)
+    return np.asarray(np.nan_to_num(np.clip(crop, -HALF_RANGE, HALF_RANGE)), np.float16)
 
 
 def _spectrum(data: Mapping[str, Any], length: int) -> tuple[np.ndarray, ...]:
@@ -163,7 +163,7 @@ def pack(
             values = np.stack([np.asarray(row[name]) for row in rows])
             arrays[name] = values.astype("U16") if values.dtype.kind in "OU" else values
     partial = path.with_name(path.name + ".tmp.npz")
-    np.savez(partial, **arrays)
+    np.savez(partial, allow_pickle=False, **arrays)
     partial.replace(path)
 
 

@@ -198,7 +198,7 @@ def train_spectrum_codec(
         masked = binary_cross_entropy_with_logits(mask_logit, (~inside).float())
         loss = fidelity + recipe.mask_weight * masked + recipe.quantizer_weight * auxiliary
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from aion.codecs.image import ImageCodec
 from aion.codecs.scalar import GridScalarCodec, LogScalarCodec, MultiScalarCodec
-from aion.codecs.spectrum import SpectrumCodec
 from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
-from aion.modalities import Spectrum as AionSpectrum
+from aion.model import AION
 
+from aion_encoder.checkpoint import Settings
+from aion_encoder.checkpoint_writer import write_codec, write_settings, write_transformer
+from aion_encoder.codecs import load_codec
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import (
     MaskedRecipe,
@@ -35,7 +36,7 @@ from aion_encoder.training.spectrum_codec import (
     train_spectrum_codec,
 )
 
-__all__ = ["STAGES", "Recipe", "load_codecs", "recipe_from", "run_stage", "write_transformer"]
+__all__ = ["STAGES", "Recipe", "load_codecs", "recipe_from", "run_stage"]
 
 logger = logging.getLogger("aion_encoder")
 
@@ -114,7 +115,7 @@ def stage_image_codec(work: Path, recipe: Recipe, progress: Progress | None) -> 
     codec, log = train_image_codec(
         surveys, recipe.image, seed=recipe.seed, config=recipe.image_codec, progress=progress
     )
-    codec.save_pretrained(str(work / "checkpoint"), modality=AionImage)
+    write_codec(work / "checkpoint", "image", codec, recipe.image_codec)
     _save_log(work, "image_codec", log)
 
 
@@ -128,103 +129,96 @@ def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) 
         config=recipe.spectrum_codec,
         progress=progress,
     )
-    codec.save_pretrained(str(work / "checkpoint"), modality=AionSpectrum)
+    write_codec(work / "checkpoint", "spectrum", codec, recipe.spectrum_codec)
     _save_log(work, "spectrum_codec", log)
 
 
 def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Fit the quantile tables of scalars and Gaia coefficients."""
     sky = _codec_sky(work, recipe)
-    codecs: list[tuple[Any, torch.Tensor]] = []
-    size = 1024
-    for half, name in ((slice(0, 55), "GaiaXpBp"), (slice(55, 110), "GaiaXpRp")):
-        modality = next(m for m in ScalarModalities.values() if m.__name__ == name)
-        codec = MultiScalarCodec(
-            modality=modality.name,
-            compression_fns=["arcsinh"],
-            decompression_fns=["sinh"],
-            codebook_size=size,
-            reservoir_size=size,
-            num_quantizers=55,
-        )
-        codecs.append((codec, torch.from_numpy(sky.coefficients[:, half])))
-    by_key = {m.token_key: m for m in ScalarModalities.values()}
-    for key in SCALARS:
-        values = torch.from_numpy(np.asarray(sky.scalars[key], np.float32))
-        modality = by_key[key]
-        codec = (
-            GridScalarCodec(modality=modality.name, codebook_size=1025)
-            if key == "tok_z"
-            else LogScalarCodec(modality=modality.name, codebook_size=size, reservoir_size=size)
-        )
-        codecs.append((codec, values[torch.isfinite(values)]))
+    by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
+    values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
+    values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
     rng = np.random.default_rng(recipe.seed)
-    for done, (codec, values) in enumerate(codecs, 1):
-        quantizer = codec.quantizer
-        if hasattr(quantizer, "_update_reservoirs") or hasattr(quantizer, "quantizers"):
-            rows = rng.permutation(len(values))[:size]
-            quantizer(values[torch.from_numpy(rows)])
-        codec.save_pretrained(str(work / "checkpoint"), modality=codec.modality)
+    for done, (key, column) in enumerate(values.items(), 1):
+        name = by_key[key].name
+        config: dict[str, Any] = {"modality": name, "codebook_size": 1024}
+        if key == "tok_z":
+            config["codebook_size"] = 1025
+            codec: Any = GridScalarCodec(**config)
+        else:
+            config["reservoir_size"] = 1024
+            if key in ("tok_xp_bp", "tok_xp_rp"):
+                config |= {
+                    "compression_fns": ["arcsinh"],
+                    "decompression_fns": ["sinh"],
+                    "num_quantizers": 55,
+                }
+                codec = MultiScalarCodec(**config)
+            else:
+                codec = LogScalarCodec(**config)
+            usable = column[np.isfinite(column).reshape(len(column), -1).all(axis=1)]
+            # One pass fills the reservoir, from which the quantiles are taken.
+            codec.quantizer(torch.from_numpy(usable[rng.permutation(len(usable))[:1024]]))
+        write_codec(work / "checkpoint", name, codec, config)
         if progress is not None:
-            progress(done, len(codecs))
+            progress(done, len(values))
 
 
 @torch.inference_mode()
-def _tokenize(codecs: Mapping[str, Any], sky: PackedSky) -> dict[str, np.ndarray]:
+def _tokenize(codecs: Mapping[str, Any], sky: PackedSky, kind: str) -> dict[str, np.ndarray]:
+    """Tokenize the images, or everything else, of a packed sky."""
     tokens: dict[str, list[np.ndarray]] = {}
     rows = np.arange(len(sky))
     for part in np.array_split(rows, max(1, len(rows) // 50)):
-        for survey, bands in BANDS.items():
+        for survey, bands in BANDS.items() if kind == "images" else ():
             pixels = torch.from_numpy(sky.images[survey][part].astype(np.float32))
             key = "tok_image" if survey == "legacysurvey" else "tok_image_hsc"
             coded = codecs["image"].encode(AionImage(flux=pixels, bands=list(bands)))
             tokens.setdefault(key, []).append(coded.numpy())
-        for survey, arrays in sky.spectra.items():
+        for survey, arrays in sky.spectra.items() if kind != "images" else ():
             coded = codecs["spectrum"].encode(arrays.batch(part))
             tokens.setdefault(f"tok_spectrum_{survey}", []).append(coded.numpy())
     out = {key: np.concatenate(parts).astype(np.uint16) for key, parts in tokens.items()}
-    by_key = {m.token_key: m for m in ScalarModalities.values()}
-    values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
-    values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
-    for key, array in values.items():
-        filled = np.nan_to_num(array, nan=0.0)
-        coded = codecs[key].encode(by_key[key](value=torch.from_numpy(filled)))
-        out[key] = coded.numpy().astype(np.uint16).reshape(len(sky), -1)
+    if kind != "images":
+        by_key = {m.token_key: m for m in ScalarModalities.values()}
+        values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
+        values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
+        for key, array in values.items():
+            filled = np.nan_to_num(array, nan=0.0)
+            coded = codecs[key].encode(by_key[key](value=torch.from_numpy(filled)))
+            out[key] = coded.numpy().astype(np.uint16).reshape(len(sky), -1)
     return out
 
 
-def load_codecs(checkpoint: Path) -> dict[str, Any]:
-    """Read the trained tokenizers back: ``image``, ``spectrum`` and one per scalar token key."""
-    from aion.codecs.utils import CodecPytorchHubMixin
+def load_codecs(checkpoint: Path, wanted: tuple[str, ...] | None = None) -> dict[str, Any]:
+    """Read the trained tokenizers back: ``image``, ``spectrum`` and one per scalar token key.
 
-    def read(cls: Any, name: str) -> Any:
-        base = super(CodecPytorchHubMixin, cls)
-        return base.from_pretrained(str(checkpoint / "codecs" / name), strict=True).eval()
-
-    codecs: dict[str, Any] = {
-        "image": read(ImageCodec, "image"),
-        "spectrum": read(SpectrumCodec, "spectrum"),
+    Parameters
+    ----------
+    wanted
+        Only these; by default all.
+    """
+    by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
+    folders = {"image": "image", "spectrum": "spectrum"}
+    folders |= {key: by_key[key].name for key in (*SCALARS, "tok_xp_bp", "tok_xp_rp")}
+    return {
+        key: load_codec(checkpoint, folder)
+        for key, folder in folders.items()
+        if wanted is None or key in wanted
     }
-    by_key = {m.token_key: m for m in ScalarModalities.values()}
-    for key in (*SCALARS, "tok_xp_bp", "tok_xp_rp"):
-        cls = (
-            MultiScalarCodec
-            if key.startswith("tok_xp")
-            else GridScalarCodec
-            if key == "tok_z"
-            else LogScalarCodec
-        )
-        codecs[key] = read(cls, by_key[key].name)
-    return codecs
 
 
-def stage_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
-    """Tokenize the training sky, file by file."""
-    codecs = load_codecs(work / "checkpoint")
+KINDS = ("images", "others")
+
+
+def _tokens(work: Path, recipe: Recipe, kind: str, progress: Progress | None) -> None:
+    wanted = ("image",) if kind == "images" else None
+    codecs = load_codecs(work / "checkpoint", wanted)
     (work / "tokens").mkdir(exist_ok=True)
     paths = _chunks(work, recipe, recipe.sources)
     for done, path in enumerate(paths, 1):
-        target = work / "tokens" / path.name
+        target = work / "tokens" / f"{kind}-{path.name}"
         claim = target.with_suffix(".claimed")
         # Two processes may share this stage: whoever claims a file first does it.
         if not target.exists():
@@ -232,10 +226,30 @@ def stage_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
                 claim.touch(exist_ok=False)
             except FileExistsError:
                 continue
-            TokenSky(_tokenize(codecs, packed_sky([path]))).save(target)
+            TokenSky(_tokenize(codecs, packed_sky([path]), kind)).save(target)
             claim.unlink()
         if progress is not None:
             progress(done, len(paths))
+
+
+def stage_image_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Tokenize the pictures of the training sky, file by file."""
+    _tokens(work, recipe, "images", progress)
+
+
+def stage_other_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Tokenize spectra and scalars of the training sky, file by file."""
+    _tokens(work, recipe, "others", progress)
+
+
+def _token_sky(work: Path, recipe: Recipe) -> TokenSky:
+    tokens: dict[str, list[np.ndarray]] = {}
+    for path in _chunks(work, recipe, recipe.sources):
+        for kind in KINDS:
+            part = TokenSky.load(work / "tokens" / f"{kind}-{path.name}")
+            for key, values in part.tokens.items():
+                tokens.setdefault(key, []).append(values)
+    return TokenSky({key: np.concatenate(parts) for key, parts in tokens.items()})
 
 
 def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> None:
@@ -258,34 +272,20 @@ def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> 
         progress=progress,
     )
     _save_log(work, "transformer", log)
-    write_transformer(work / "checkpoint", model.state_dict(), config, recipe.domains_out)
+    release_transformer(work / "checkpoint", model, config, recipe.domains_out)
 
 
-def write_transformer(
-    checkpoint: Path,
-    state: Mapping[str, torch.Tensor],
-    config: Mapping[str, Any],
-    domains_out: tuple[str, ...],
+def release_transformer(
+    checkpoint: Path, model: AION, config: Mapping[str, Any], domains_out: tuple[str, ...]
 ) -> None:
-    """Write a transformer in the official layout, in half precision, without unused outputs."""
-    from safetensors.torch import save_file
-
-    checkpoint.mkdir(parents=True, exist_ok=True)
-    dropped = set(config["domains_out"]) - set(domains_out)
-    kept = {
-        name: value.half().contiguous()
-        for name, value in state.items()
-        if not any(name.startswith(f"decoder_embeddings.{key}.") for key in dropped)
-    }
-    # The official class shares each modality's code between encoder and decoder: keep one copy.
-    for key in domains_out:
-        if f"encoder_embeddings.{key}.mod_emb" in kept:
-            kept.pop(f"decoder_embeddings.{key}.mod_emb", None)
-    config = {**config, "domains_out": sorted(domains_out)}
-    partial = checkpoint / "model.safetensors.tmp"
-    save_file(kept, partial, metadata={"format": "pt"})
-    partial.replace(checkpoint / "model.safetensors")
-    (checkpoint / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    """Write a trained transformer in half precision, without the outputs that are not released."""
+    released = {**config, "domains_out": sorted(domains_out)}
+    small = AION(dict(released))
+    state = model.state_dict()
+    small.load_state_dict({name: state[name] for name in small.state_dict()})
+    write_transformer(checkpoint, small, released, half=True)
+    settings = Settings(title="aion-demo: a demonstration trained on simulated data")
+    write_settings(checkpoint, settings)
 
 
 STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
@@ -293,7 +293,8 @@ STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
     "image-codec": stage_image_codec,
     "spectrum-codec": stage_spectrum_codec,
     "scalar-codecs": stage_scalar_codecs,
-    "tokens": stage_tokens,
+    "image-tokens": stage_image_tokens,
+    "other-tokens": stage_other_tokens,
     "transformer": stage_transformer,
 }
 

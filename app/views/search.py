@@ -1,11 +1,12 @@
 """The search page."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
 from app.address import SAME
 from app.markup import STYLE
-from app.presentation import headline, modalities_in
+from app.presentation import headline, index_sentence, modalities_in
 from app.settings import read_settings
 from app.widgets.downloads import draw_downloads
 from app.widgets.files import draw_uploads
@@ -23,6 +24,12 @@ from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.starters import EXAMPLE_SEED, draw_starters
 from indexer import AmbiguousError, IndexerError, Query, Searcher, SearchOptions
+
+BODY = "body"
+WHAT_TO_ASK = (
+    "Ask with a survey's own identifier (alone, or as release:identifier), or with a position such "
+    "as 150.116 2.205 or 10:00:27.8 +02:12:18."
+)
 
 
 def draw() -> None:
@@ -55,16 +62,28 @@ def draw() -> None:
         refusal = error
     with left:
         draw_options(modalities_in(info), query.modality if query else None)
+        if query is None:
+            st.markdown(index_sentence(info))
     state.publish(state.current())
-    if query is not None:
-        _answer(searcher, query)
-    elif isinstance(refusal, AmbiguousError):
-        draw_ambiguous(str(refusal), refusal.candidates)
-    else:
-        if refusal is not None:
-            draw_problem(str(refusal))
-        seed = st.session_state.get(EXAMPLE_SEED, 0)
-        draw_starters(searcher, resources.examples(searcher, info.index_id, seed))
+    with _body("start" if query is None else "answer"):
+        if query is not None:
+            _answer(searcher, query)
+        elif isinstance(refusal, AmbiguousError):
+            draw_ambiguous(str(refusal), refusal.candidates)
+        else:
+            if refusal is not None:
+                draw_problem(str(refusal), WHAT_TO_ASK if file is None else "")
+            seed = st.session_state.get(EXAMPLE_SEED, 0)
+            draw_starters(searcher, resources.examples(searcher, info.index_id, seed))
+
+
+def _body(kind: str) -> DeltaGenerator:
+    """Return the part below the question: emptied first where it becomes another page.
+
+    Otherwise the old examples would stay below a new answer for as long as that is drawn.
+    """
+    before, st.session_state[BODY] = st.session_state.get(BODY), kind
+    return st.container() if before == kind else st.empty().container()
 
 
 def _answer(searcher: Searcher, query: Query) -> None:

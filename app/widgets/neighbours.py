@@ -50,7 +50,8 @@ def draw_neighbours(searcher: Searcher, hits: Hits, overlay: Overlay | None) -> 
 def _draw_comparison(
     shown: tuple[Card, ...], previews: dict[str, Preview | None], overlay: Overlay | None
 ) -> None:
-    names = {card.key: f"Query over neighbour {card.rank} · {card.key}" for card in shown}
+    lead = "Neighbour" if overlay is None else "Query over neighbour"
+    names = {card.key: f"{lead} {card.rank} · {card.key}" for card in shown}
     chosen = st.selectbox(
         "Compare the query with",
         list(names),

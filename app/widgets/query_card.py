@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app import state
-from app.markup import links_html, picture_html, query_html, safe_link
+from app.markup import links_html, notes_html, picture_html, query_html, safe_link
 from app.presentation import (
     MODALITY_TITLES,
     class_words,
@@ -43,7 +43,7 @@ def draw_query(searcher: Searcher, query: Query, preview: Preview | None) -> Non
         if query.assumptions:
             read = "file" if query.key is None else "question"
             st.markdown(f"**How the {read} was read**")
-            st.html(query_html({k: str(v) for k, v in query.assumptions.items()}))
+            st.html(notes_html(query.assumptions))
 
 
 def _draw_same_source(searcher: Searcher, key: str) -> None:

@@ -1,4 +1,4 @@
-"""The start page: what the index holds, and objects to begin with."""
+"""The start page: objects to begin with."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state
 from app.markup import picture_html, releases_html
-from app.presentation import encoder_words, index_sentence, release_facts, releases_in_order
+from app.presentation import encoder_words, release_facts, releases_in_order
 from app.widgets.pictures import source_of
 from indexer import Searcher
 
@@ -16,7 +16,7 @@ EXAMPLE_SEED = "example_seed"
 
 
 def draw_starters(searcher: Searcher, examples: Mapping[str, tuple[str, ...]]) -> None:
-    """Draw what the index holds, and examples of every release.
+    """Draw examples of every release, and what made the vectors.
 
     Parameters
     ----------
@@ -26,7 +26,6 @@ def draw_starters(searcher: Searcher, examples: Mapping[str, tuple[str, ...]]) -
         Keys by release.
     """
     info = searcher.index.info
-    st.markdown(index_sentence(info))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("##### Start from one of these", anchors=False, width="content")
         st.button(

@@ -89,7 +89,8 @@ def _is_good(rule: RedshiftOk | None, row: Mapping[str, object]) -> bool:
     flag = _number(row, rule.column)
     if not math.isfinite(flag):
         return False
-    return (flag == 0.0) == (rule.good == "zero")
+    boolean = isinstance(_element(row, rule.column), bool | np.bool_)
+    return (flag != 0.0) if boolean and rule.good == "true_or_zero" else (flag == 0.0)
 
 
 def _split(column: str) -> tuple[str, int | None]:

@@ -41,6 +41,7 @@ def test_nothing_from_data_becomes_markup(card):
         facts=NASTY,
         bridge=NASTY,
         bridge_title=NASTY,
+        via=NASTY,
         percentile=NASTY,
         percentile_title=NASTY,
         link="https://example.org/" + NASTY,

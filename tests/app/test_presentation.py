@@ -88,6 +88,7 @@ def test_bridges_are_explained():
 def test_a_linked_card_names_the_object_it_was_reached_through(query):
     card = cards(invented_hits(query, 1, "image", "linked"))[0]
     assert card.bridge == "linked"
+    assert card.via == "demo-desi:5"
     assert "demo-desi:5" in card.bridge_title
 
 

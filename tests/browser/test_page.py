@@ -76,7 +76,7 @@ def test_identifier_neighbour_address_and_download(page, server, searcher):
     following = hits.nth(1).locator("[title]").nth(1).get_attribute("title")
     page.get_by_role("button", name="More like this").nth(1).click()
     facts(page, following)
-    assert search_box(page).input_value() == following
+    page.wait_for_function("text => document.querySelector('input').value === text", arg=following)
 
     # The address is the question: in another tab, and after going back.
     address = page.url

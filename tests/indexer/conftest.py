@@ -24,7 +24,7 @@ from indexer.manifests import Manifest
 def _no_waiting_for_the_disk() -> Iterator[None]:
     """Builds wait for the disk some hundred times; tests need not survive a power cut."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(os, "fsync", lambda _: None)
         yield
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -352,9 +353,10 @@ def test_crash_while_putting_together(fake_sky, fake_index, encoded, fingerprint
 
 def test_crash_while_publishing(fake_sky, fake_index, encoded, fingerprint, monkeypatch, tmp_path):
     sealed = encoded()
-    with monkeypatch.context() as patch, pytest.raises(_Crash):
+    with monkeypatch.context() as patch:
         patch.setattr("indexer.build.publish", _raise_crash)
-        build(fake_sky, sealed, weights="fake", tools=sky.FAKE_TOOLS)
+        with pytest.raises(_Crash):
+            build(fake_sky, sealed, weights="fake", tools=sky.FAKE_TOOLS)
     renames = _Renames(monkeypatch)
     stop_at, crashed = 0, True
     while crashed:
@@ -384,9 +386,10 @@ def test_crash_while_publishing_anew(fake_sky, tmp_path, fingerprint, monkeypatc
     two = sky.fake_manifest(fake_sky.root, ("fake-desi", "fake-gaia"))
     three = sky.fake_manifest(fake_sky.root, ("fake-desi", "fake-gaia", "fake-sdss"))
     build(two, tmp_path / "first", weights="fake", tools=sky.FAKE_TOOLS)
-    with monkeypatch.context() as patch, pytest.raises(_Crash):
+    with monkeypatch.context() as patch:
         patch.setattr("indexer.build.publish", _raise_crash)
-        build(three, tmp_path / "first", weights="fake", tools=sky.FAKE_TOOLS)
+        with pytest.raises(_Crash):
+            build(three, tmp_path / "first", weights="fake", tools=sky.FAKE_TOOLS)
     renames = _Renames(monkeypatch)
     results = []
     for stop_at in range(1, 6):
@@ -405,7 +408,8 @@ def test_crash_while_publishing_anew(fake_sky, tmp_path, fingerprint, monkeypatc
 
 
 SCRIPT = """
-import sys
+import os, sys
+os.fsync = lambda _: None
 sys.path.insert(0, {here!r})
 from pathlib import Path
 from fake_sky import FAKE_TOOLS, fake_manifest
@@ -420,7 +424,7 @@ def test_killed_at_random_moments(fake_sky, fake_index, tmp_path, fingerprint):
     script = SCRIPT.format(here=str(Path(__file__).parent))
     command = [sys.executable, "-c", script, str(fake_sky.root), str(tmp_path / "index")]
     killed = 0
-    for _ in range(4):
+    for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         process.stdout.readline()
@@ -433,3 +437,58 @@ def test_killed_at_random_moments(fake_sky, fake_index, tmp_path, fingerprint):
     assert fingerprint(tmp_path / "index") == fingerprint(fake_index)
     assert not build_dir(tmp_path / "index").exists()
     assert not (tmp_path / "index" / "lock").exists()
+
+
+def test_a_damaged_or_foreign_index_is_not_built_upon(fake_sky, fake_index, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(fake_index, copy)
+    (copy / "segments" / "fake-gaia" / "rows.arrow").unlink()
+    with pytest.raises(BuildError, match=r"damaged index: segments/fake-gaia/rows\.arrow"):
+        build(fake_sky, copy, weights="fake", tools=sky.FAKE_TOOLS)
+    values = json.loads((copy / "index.json").read_text())
+    (copy / "index.json").write_text(json.dumps(values | {"format_version": 2}))
+    with pytest.raises(BuildError, match="format version 2, this program reads version 1"):
+        build(fake_sky, copy, weights="fake", tools=sky.FAKE_TOOLS)
+
+
+def test_encoding_waits_for_no_build(fake_sky, tmp_path):
+    with writing(tmp_path), pytest.raises(LockedError, match="is doing so"):
+        encode(fake_sky, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+
+
+def test_files_may_be_read_by_everybody(fake_index: Path):
+    assert all(
+        path.stat().st_mode & 0o444 == 0o444 for path in fake_index.rglob("*") if path.is_file()
+    )
+
+
+def test_opening_while_it_is_published_again(tmp_path: Path):
+    """Whoever opens at any moment sees one publication, whole."""
+    manifest = sky.write_fake_sky(tmp_path / "sky", releases=("fake-gaia",))
+    index = tmp_path / "index"
+    build(manifest, index, weights="fake", tools=sky.FAKE_TOOLS)
+    path = manifest.root / "fake-gaia" / "healpix=1" / "objects.hdf5"
+    entries = json.loads(path.read_text())
+    stop, seen, problems = threading.Event(), set(), []
+
+    def keep_opening() -> None:
+        while not stop.is_set():
+            try:
+                segment = open_index(index).segment("fake-gaia")
+                rows, vectors = segment.vectors("xp")
+                assert len(rows) == len(vectors) == len(segment) == segment.ann("xp").count
+                seen.add(len(segment))
+            except Exception as error:
+                problems.append(error)
+
+    readers = [threading.Thread(target=keep_opening) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for left in range(1, 5):
+        path.write_text(json.dumps(entries[:-left]))
+        build(manifest, index, weights="fake", tools=sky.FAKE_TOOLS)
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert problems == []
+    assert len(seen) > 1

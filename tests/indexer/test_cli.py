@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from click.testing import CliRunner, Result
 
@@ -17,6 +18,7 @@ from indexer.cli import main
 from indexer.tools import Tools
 from tests.indexer.small_sky import (
     READERS,
+    image_of,
     key_of,
     sdss_id,
     small_manifest,
@@ -172,6 +174,23 @@ def test_xp_files_are_queries(small_index: Path, tmp_path: Path) -> None:
     assert len(document["hits"]) == 9
 
 
+def test_bands_may_lie_in_files_of_their_own(small_index: Path, tmp_path: Path) -> None:
+    image = image_of(30, "legacysurvey")
+    paths = []
+    for band, plane in zip("grz", image.flux, strict=True):
+        header = fits.Header({"BAND": band, "SURVEY": "DECaLS"})
+        header.update({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRPIX1": 48.5, "CRPIX2": 48.5})
+        header.update({"CRVAL1": 10.0, "CRVAL2": 10.0})
+        header.update({"CD1_1": -0.262 / 3600, "CD1_2": 0.0, "CD2_1": 0.0, "CD2_2": 0.262 / 3600})
+        paths.append(tmp_path / f"cutout-{band}.fits")
+        fits.PrimaryHDU(plane, header).writeto(paths[-1])
+    result = run("search", small_index, "--image", *paths, "--format", "json", "-k", 3)
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    assert document["query"]["kind"] == "image"
+    assert document["query"]["file_name"].count("cutout-") == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -215,6 +234,7 @@ def test_what_the_encoder_refuses_is_refused_input(small_index: Path, tmp_path: 
         (["--object", "1", "-k", "0"], "0 is not in the range"),
         (["--object", "1", "--to", "radio"], "'radio' is not one of"),
         (["--object", "1", "--output", "hits.xlsx"], "must end in .csv"),
+        (["--object", "1", "2"], "unexpected 2; only --image and --spectrum take files"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(small_index: Path, arguments: list[str], reason: str) -> None:

@@ -18,6 +18,7 @@ from indexer.spaces import to_unit
 from tests.indexer.small_sky import (
     RELEASES,
     SHARED_ID,
+    build_small_index,
     image_of,
     key_of,
     observation_of,
@@ -510,3 +511,28 @@ def test_observations_of_the_small_sky_are_what_was_indexed(searcher: Searcher) 
     stored = all_vectors(searcher, "spectrum", "spectrum")[key_of("demo-desi", 130)]
     applied = searcher.index.space("spectrum").apply(raw)[0]
     assert float(applied @ stored) / float(np.linalg.norm(stored)) > 0.999999
+
+
+def test_inverted_lists_are_re_ranked_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("indexer.ann.EXACT_UP_TO", 100)
+    searcher = open_searcher(build_small_index(tmp_path))
+    key = key_of("demo-legacysurvey", 3)
+    query = searcher.query_object(key)
+    hits = searcher.search(query, SearchOptions(k=5))
+    assert hits.receipt["searched"]["demo-legacysurvey"] == {
+        "recipe": "ivf_sq8",
+        "vectors": 160,
+        "lists": 64,
+        "nprobe": 16,
+    }
+    assert hits.receipt["searched"]["demo-hsc"]["recipe"] == "flat"
+    vectors = all_vectors(searcher, "image", "image")
+    truth = dict(ranking(vectors, vectors[key]))
+    np.testing.assert_allclose(hits.score, [truth[each] for each in hits.key], atol=1e-6)
+    # Asked for everything, it visits as many lists as that takes.
+    everything = searcher.search(query, SearchOptions(k=500))
+    assert everything.key.tolist() == [each for each in truth if each != key]
+    linked = searcher.search(query, SearchOptions(k=500, to="spectrum", bridge="linked"))
+    assert len(linked) == len(linked_by_definition(searcher, key, "spectrum", 500))

@@ -1,0 +1,63 @@
+"""What an index must hold after a build, and whether it does so already."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from indexer.durable import digest_of, sha256_of
+from indexer.index_model import IndexInfo, InputsInfo
+from indexer.plan import Plan, ReleasePlan, changed_date, inputs_info, listing_digest
+from indexer.record_table import reject_table
+from indexer.tools import EncoderLike, Tools
+
+__all__ = ["Wanted"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the index must hold after the build."""
+
+    plan: Plan
+    encoder: EncoderLike
+    tools: Tools
+
+    @property
+    def manifest_sha256(self) -> str:
+        """SHA-256 of the manifest, without its folder."""
+        # The folder is left out: the same files elsewhere give the same index.
+        return digest_of(self.plan.manifest.model_dump(mode="json", exclude={"root"}))
+
+    def unclaimed(self) -> pa.Table:
+        """Return the files that are no observations, with reasons."""
+        rejects = [(each, "") for each in self.tools.ignored_files(self.plan.manifest)]
+        return reject_table(rejects, "")
+
+    def is_met_by(self, info: IndexInfo) -> bool:
+        """Say whether an index already holds just this."""
+        return (
+            info.manifest.sha256 == self.manifest_sha256
+            and info.encoder.digest == self.encoder.identity.digest
+            and list(info.releases) == [each.release.name for each in self.plan.releases]
+            and all(self.unchanged(each, info) for each in self.plan.releases)
+            and info.unclaimed_files == len(self.unclaimed())
+        )
+
+    def unchanged(self, release: ReleasePlan, info: IndexInfo) -> bool:
+        """Say whether the segment of a release can stay as it is."""
+        known = info.releases.get(release.release.name)
+        return (
+            known is not None
+            and known.manifest == release.config
+            and info.encoder.digest == self.encoder.identity.digest
+            and self._same_files(release, known.inputs)
+        )
+
+    def _same_files(self, release: ReleasePlan, inputs: InputsInfo) -> bool:
+        if listing_digest(release.files) != inputs.listing:
+            return False
+        if changed_date(release.files) == inputs.changed:
+            return True
+        # Touched, or copied: only the contents can tell.
+        root = self.plan.manifest.root
+        sha256 = {file.path: sha256_of(root / file.path) for file in release.files}
+        return inputs_info(release.files, sha256).content == inputs.content
