@@ -1,7 +1,6 @@
 """All caching of the page: the open index, and this session's encoded files."""
 
 import tempfile
-import threading
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +10,7 @@ from indexer import (
     Query,
     ReadError,
     Searcher,
+    Upload,
     open_searcher,
     read_image_file,
     read_spectrum_file,
@@ -20,9 +20,6 @@ from indexer import (
 __all__ = ["examples", "open_current", "query_of_file"]
 
 EXAMPLES_PER_RELEASE = 6
-
-# The index is safe for concurrent searches, the encoder is not.
-_encoder_lock = threading.Lock()
 
 
 def open_current(index_dir: Path, weights: str | None) -> Searcher:
@@ -76,12 +73,17 @@ def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query
         if asked.kind == "image":
             upload = read_image_file([path])
         else:
-            try:
-                upload = read_spectrum_file([path])
-            except ReadError as refusal:
-                try:
-                    upload = read_xp_file(path)
-                except ReadError:
-                    raise refusal from None
-    with _encoder_lock:
-        return _searcher.query_upload(upload)
+            upload = _read_spectrum_or_xp(path, asked.chosen or None)
+    return _searcher.query_upload(upload)
+
+
+def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
+    try:
+        return read_spectrum_file([path], target_id=chosen)
+    except ReadError as no_spectrum:
+        try:
+            return read_xp_file(path, source_id=chosen)
+        except ReadError as no_xp:
+            # Whoever asks for a choice among objects has understood the file.
+            understood = "choose one of" in str(no_xp)
+            raise (no_xp if understood else no_spectrum) from None

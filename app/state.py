@@ -12,6 +12,7 @@ from app.address import SAME, Address, parse
 
 __all__ = [
     "BRIDGE",
+    "CHOSEN",
     "COUNT",
     "FILES_OPEN",
     "QUESTION",
@@ -33,6 +34,7 @@ TARGET = "target"
 COUNT = "count"
 BRIDGE = "bridge"
 FILES_OPEN = "files_open"
+CHOSEN = "chosen_object"
 _TOUCHED = "touched"
 _PUBLISHED = "published"
 _GENERATION = "upload_generation"
@@ -41,11 +43,22 @@ _KIND = "upload_kind"
 
 @dataclass(frozen=True)
 class FileAsked:
-    """An uploaded file that is the question: `image` or `spectrum` as its uploader says."""
+    """An uploaded file that is the question.
+
+    Parameters
+    ----------
+    kind
+        `image` or `spectrum`, as its uploader says.
+    name, content
+        The file.
+    chosen
+        Identifier of the object that is meant, where a file holds several.
+    """
 
     kind: str
     name: str
     content: bytes
+    chosen: str = ""
 
 
 def touched() -> None:
@@ -115,6 +128,7 @@ def file_changed(kind: str) -> None:
             st.session_state.pop(_KIND)
     else:
         st.session_state[_KIND] = kind
+        st.session_state[CHOSEN] = ""
         st.session_state[QUESTION] = ""
         st.session_state[FILES_OPEN] = False
     touched()
@@ -135,4 +149,5 @@ def asked_file() -> FileAsked | None:
     upload = st.session_state.get(uploader_key(kind))
     if upload is None:
         return None
-    return FileAsked(kind=kind, name=upload.name, content=upload.getvalue())
+    chosen = str(st.session_state.get(CHOSEN) or "").strip() if kind == "spectrum" else ""
+    return FileAsked(kind=kind, name=upload.name, content=upload.getvalue(), chosen=chosen)

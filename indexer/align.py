@@ -22,7 +22,10 @@ LEAST_PAIRS = 100
 """Linked pairs below which nothing is fitted."""
 
 DIMENSIONS = 64
-RIDGE = 0.1
+RIDGE = 0.01
+EMPHASIS = 1.0
+"""Directions in which the two sides hardly agree get little say; see `fit_linear`."""
+
 HELD_OUT = 0.2
 RECALL_AT = 10
 
@@ -102,7 +105,11 @@ def fit_heads(pairs: Pairs) -> Aligned | str:
     dimensions = min(DIMENSIONS, pairs.left.shape[1], pairs.right.shape[1])
     kept = ~held_out
     left, right = fit_linear(
-        pairs.left[kept], pairs.right[kept], dimensions=dimensions, ridge=RIDGE
+        pairs.left[kept],
+        pairs.right[kept],
+        dimensions=dimensions,
+        ridge=RIDGE,
+        emphasis=EMPHASIS,
     )
     to_right, to_left = recall(
         to_unit(left.apply(pairs.left[held_out])), to_unit(right.apply(pairs.right[held_out]))
@@ -112,6 +119,7 @@ def fit_heads(pairs: Pairs) -> Aligned | str:
         "method": "regularised canonical correlation of linked pairs",
         "dimensions": dimensions,
         "ridge": RIDGE,
+        "emphasis": EMPHASIS,
         "pairs": int(kept.sum()),
         "held_out_pairs": int(held_out.sum()),
         "held_out_healpix_order": order,

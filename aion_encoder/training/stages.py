@@ -254,10 +254,7 @@ def _token_sky(work: Path, recipe: Recipe) -> TokenSky:
 
 def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Train the transformer and write ``checkpoint/config.json`` and its weights."""
-    parts = [
-        TokenSky.load(work / "tokens" / path.name) for path in _chunks(work, recipe, recipe.sources)
-    ]
-    sky = TokenSky({key: np.concatenate([p.tokens[key] for p in parts]) for key in parts[0].tokens})
+    sky = _token_sky(work, recipe)
     scalars = tuple(SCALARS)
     config = transformer_config(
         recipe.dim, recipe.encoder_depth, recipe.decoder_depth, recipe.num_heads, scalars

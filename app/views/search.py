@@ -49,9 +49,6 @@ def draw() -> None:
     draw_search_box()
     start = not asked.question and file is None
     left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")
-    with right:
-        draw_uploads(start=start)
-    draw_remarks(remarks)
     query, refusal = None, None
     try:
         if file is not None:
@@ -60,6 +57,9 @@ def draw() -> None:
             query = searcher.query_text(asked.question)
     except IndexerError as error:
         refusal = error
+    with right:
+        draw_uploads(start=start, refused=refusal is not None and file is not None)
+    draw_remarks(remarks)
     with left:
         draw_options(modalities_in(info), query.modality if query else None)
         if query is None:

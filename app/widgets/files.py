@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import state
+from app.address import MAX_QUESTION
 
 __all__ = ["MAX_UPLOAD_MB", "draw_uploads"]
 
@@ -17,10 +18,10 @@ SPECTRUM_HELP = (
 )
 
 
-def draw_uploads(*, start: bool) -> None:
-    """Draw both uploaders, opened on the start page and folded beside results."""
-    if state.FILES_OPEN not in st.session_state:
-        st.session_state[state.FILES_OPEN] = start
+def draw_uploads(*, start: bool, refused: bool) -> None:
+    """Draw both uploaders: open on the start page and after a refusal, folded beside results."""
+    if state.FILES_OPEN not in st.session_state or refused:
+        st.session_state[state.FILES_OPEN] = start or refused
     with st.expander(
         "Ask with a file: an image or a spectrum",
         icon=":material/upload_file:",
@@ -46,4 +47,11 @@ def draw_uploads(*, start: bool) -> None:
                 max_upload_size=MAX_UPLOAD_MB,
                 on_change=state.file_changed,
                 args=("spectrum",),
+            )
+            st.text_input(
+                "Object in the file",
+                key=state.CHOSEN,
+                placeholder="only where a file holds several",
+                max_chars=MAX_QUESTION,
+                on_change=state.touched,
             )

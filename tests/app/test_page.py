@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from app import resources
-from app.state import BRIDGE, COUNT, QUESTION, TARGET
+from app.state import BRIDGE, CHOSEN, COUNT, QUESTION, TARGET
 from indexer import IndexFormatError, ReadError
 from tests.app.fakes import BIG_ID
 
@@ -159,12 +159,15 @@ def readers(monkeypatch):
     """Readers that believe every file; a name with 'bad' in it is refused, 'xp' is no spectrum."""
 
     def reader(kind):
-        def read(paths):
+        def read(paths, target_id=None, source_id=None):
+            chosen = target_id or source_id
             path = paths[0] if isinstance(paths, list) else paths
             if "bad" in path.name or (kind == "spectrum" and "xp" in path.name):
                 raise ReadError(f"{path.name}: this is no {kind}")
+            if "several" in path.name and chosen is None:
+                raise ReadError(f"{path.name}: the file holds 2 objects, choose one of 11, 12")
             assert path.read_bytes() == b"content"
-            return SimpleNamespace(kind=kind, file_name=path.name)
+            return SimpleNamespace(kind=kind, file_name=path.name, chosen=chosen)
 
         return read
 
@@ -221,6 +224,19 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(page, readers):
     page.run()
     assert "bad.fits: this is no image" in page.error[0].value
     assert not page.exception
+
+
+@pytest.mark.parametrize("name", ["several.fits", "several-xp.fits"])
+def test_an_object_of_a_file_that_holds_several_can_be_chosen(page, searcher, readers, name):
+    page.run()
+    page.file_uploader[1].upload(name, b"content")
+    page.run()
+    assert "choose one of 11, 12" in page.error[0].value
+    page.text_input(key=CHOSEN).set_value("12").run()
+    assert not page.error
+    assert "nearest" in text_of(page)
+    uploads = [upload for kind, upload in searcher.asked if kind == "upload"]
+    assert uploads[-1].chosen == "12"
 
 
 def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):

@@ -36,9 +36,9 @@ def picture(page, name):
 
 
 def results(page, words):
-    """Wait for the headline of an answer and for its cards."""
+    """Wait for the headline of an answer and for its twelve cards."""
     page.get_by_role("heading", name=words).wait_for()
-    page.locator("article.hit").first.wait_for()
+    page.locator("article.hit").nth(11).wait_for()
     return page.locator("article.hit")
 
 
