@@ -10,6 +10,7 @@ from indexer import (
     Query,
     ReadError,
     Searcher,
+    SeveralObjectsError,
     Upload,
     open_searcher,
     read_image_file,
@@ -85,5 +86,5 @@ def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
             return read_xp_file(path, source_id=chosen)
         except ReadError as no_xp:
             # Whoever asks for a choice among objects has understood the file.
-            understood = "choose one of" in str(no_xp)
+            understood = isinstance(no_xp, SeveralObjectsError)
             raise (no_xp if understood else no_spectrum) from None

@@ -20,6 +20,7 @@ __all__ = [
     "FileAsked",
     "ask",
     "asked_file",
+    "choose",
     "current",
     "forget_file",
     "publish",
@@ -139,6 +140,12 @@ def forget_file() -> None:
     if st.session_state.pop(_KIND, None) is not None:
         st.session_state[_GENERATION] = st.session_state.get(_GENERATION, 0) + 1
     st.session_state[FILES_OPEN] = False
+
+
+def choose(object_id: str) -> None:
+    """Mean this object of the uploaded file."""
+    st.session_state[CHOSEN] = object_id
+    touched()
 
 
 def asked_file() -> FileAsked | None:

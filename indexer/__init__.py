@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         QueryError,
         ReadError,
         SearchError,
+        SeveralObjectsError,
     )
     from indexer.export import FORMATS, render_hits, write_hits
     from indexer.hits import Hits
@@ -52,6 +53,7 @@ __all__ = [
     "SearchError",
     "SearchOptions",
     "Searcher",
+    "SeveralObjectsError",
     "Upload",
     "load_manifest",
     "open_index",
@@ -79,6 +81,7 @@ _HOME = {
     "QueryError": "errors",
     "ReadError": "errors",
     "SearchError": "errors",
+    "SeveralObjectsError": "errors",
     "SearchOptions": "options",
     "Searcher": "search",
     "Upload": "readers.uploads",

@@ -5,6 +5,7 @@ Their tree::
     IndexerError
     ├── ManifestError         a manifest that is wrong, or whose folder is not there
     ├── ReadError             a file that cannot be read, or holds nothing that can be encoded
+    │   └── SeveralObjectsError   a file that holds several; they are in `candidates`
     ├── QueryError            a query that names nothing, or cannot be understood
     │   └── AmbiguousError    a query that names several objects; they are in `candidates`
     ├── IndexFormatError      a folder that is no index, or one of another format version
@@ -27,6 +28,7 @@ __all__ = [
     "QueryError",
     "ReadError",
     "SearchError",
+    "SeveralObjectsError",
 ]
 
 
@@ -40,6 +42,22 @@ class ManifestError(IndexerError):
 
 class ReadError(IndexerError):
     """A file that cannot be read, or that holds nothing AION-1 can encode."""
+
+
+class SeveralObjectsError(ReadError):
+    """A file that holds several objects, of which one must be chosen.
+
+    Parameters
+    ----------
+    message
+        One line for a person.
+    candidates
+        Identifiers in the order of the file.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[str]) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
 
 
 class QueryError(IndexerError):

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from aion_encoder.errors import EncoderError
 from aion_encoder.identity import EncoderIdentity
 from indexer.errors import ReadError, SearchError
 from indexer.index_file import Index
@@ -30,10 +31,15 @@ def open_same_encoder(index: Index, weights: str | None) -> Any:
     Raises
     ------
     SearchError
-        If that encoder has another identity; both are stated.
+        If its weights cannot be opened, or have another identity; both are stated.
     """
     wanted = index.info.encoder
-    encoder = open_weights(weights or weights_of(wanted))
+    try:
+        encoder = open_weights(weights or weights_of(wanted))
+    except EncoderError as error:
+        raise SearchError(
+            f"files cannot be encoded: this index was made by {_told(wanted)}, and {error}"
+        ) from error
     if encoder.identity.digest != wanted.digest:
         raise SearchError(
             f"files must be encoded as the index was, by {_told(wanted)}, but the encoder at hand "

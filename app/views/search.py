@@ -23,7 +23,14 @@ from app.widgets.problems import (
 from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.starters import EXAMPLE_SEED, draw_starters
-from indexer import AmbiguousError, IndexerError, Query, Searcher, SearchOptions
+from indexer import (
+    AmbiguousError,
+    IndexerError,
+    Query,
+    Searcher,
+    SearchOptions,
+    SeveralObjectsError,
+)
 
 BODY = "body"
 WHAT_TO_ASK = (
@@ -70,6 +77,8 @@ def draw() -> None:
             _answer(searcher, query)
         elif isinstance(refusal, AmbiguousError):
             draw_ambiguous(str(refusal), refusal.candidates)
+        elif isinstance(refusal, SeveralObjectsError):
+            draw_ambiguous(str(refusal), refusal.candidates, state.choose)
         else:
             if refusal is not None:
                 draw_problem(str(refusal), WHAT_TO_ASK if file is None else "")

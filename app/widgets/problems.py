@@ -1,6 +1,6 @@
 """What went wrong, in words, with what to do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -28,13 +28,15 @@ def draw_remarks(remarks: Sequence[str]) -> None:
         st.warning(remark, icon=":material/link:")
 
 
-def draw_ambiguous(message: str, candidates: Sequence[str]) -> None:
-    """Draw the objects that an identifier fits, each a click away."""
+def draw_ambiguous(
+    message: str, candidates: Sequence[str], choose: Callable[[str], None] = state.ask
+) -> None:
+    """Draw the objects that a question fits, each a click away."""
     st.info(message, icon=":material/help:")
     st.markdown("Which one is meant?")
     with st.container(horizontal=True, gap="xsmall"):
         for key in candidates[:MAX_CANDIDATES]:
-            st.button(key, key=f"candidate:{key}", on_click=state.ask, args=(key,))
+            st.button(key, key=f"candidate:{key}", on_click=choose, args=(key,))
     if len(candidates) > MAX_CANDIDATES:
         st.caption(f"… and {len(candidates) - MAX_CANDIDATES:,} more: give the release as well.")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aion_encoder.observations import Observation, Spectrum
 from aion_encoder.surveys import SURVEYS
-from indexer.errors import ReadError
+from indexer.errors import ReadError, SeveralObjectsError
 from indexer.readers.file_kinds import Content, read_content
 from indexer.readers.found import Found, Refused, SpectrumOptions
 from indexer.readers.image_files import ImageOptions, find_image
@@ -205,7 +205,10 @@ def _chosen(found: Sequence[Found | Refused], names: str, wanted: str | None) ->
             if isinstance(found[0], Refused)
             else f"{names}: the file holds no object"
         )
-    raise ReadError(f"{names}: the file holds {len(good)} objects, choose one of {_list(good)}")
+    raise SeveralObjectsError(
+        f"{names}: the file holds {len(good)} objects, choose one of {_list(good)}",
+        [each.object_id for each in good if each.object_id],
+    )
 
 
 def _list(found: Sequence[Found | Refused]) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from app import resources
 from app.state import BRIDGE, CHOSEN, COUNT, QUESTION, TARGET
-from indexer import IndexFormatError, ReadError
+from indexer import IndexFormatError, ReadError, SeveralObjectsError
 from tests.app.fakes import BIG_ID
 
 
@@ -165,7 +165,9 @@ def readers(monkeypatch):
             if "bad" in path.name or (kind == "spectrum" and "xp" in path.name):
                 raise ReadError(f"{path.name}: this is no {kind}")
             if "several" in path.name and chosen is None:
-                raise ReadError(f"{path.name}: the file holds 2 objects, choose one of 11, 12")
+                raise SeveralObjectsError(
+                    f"{path.name}: the file holds 2 objects, choose one of 11, 12", ("11", "12")
+                )
             assert path.read_bytes() == b"content"
             return SimpleNamespace(kind=kind, file_name=path.name, chosen=chosen)
 
@@ -226,14 +228,21 @@ def test_a_file_that_cannot_be_read_is_refused_in_words(page, readers):
     assert not page.exception
 
 
+@pytest.mark.parametrize("by_click", [True, False])
 @pytest.mark.parametrize("name", ["several.fits", "several-xp.fits"])
-def test_an_object_of_a_file_that_holds_several_can_be_chosen(page, searcher, readers, name):
+def test_an_object_of_a_file_that_holds_several_can_be_chosen(
+    page, searcher, readers, name, by_click
+):
     page.run()
     page.file_uploader[1].upload(name, b"content")
     page.run()
-    assert "choose one of 11, 12" in page.error[0].value
-    page.text_input(key=CHOSEN).set_value("12").run()
-    assert not page.error
+    assert "choose one of 11, 12" in page.info[0].value
+    if by_click:
+        button(page, "candidate:12").click()
+        page.run()
+    else:
+        page.text_input(key=CHOSEN).set_value("12").run()
+    assert not page.info
     assert "nearest" in text_of(page)
     uploads = [upload for kind, upload in searcher.asked if kind == "upload"]
     assert uploads[-1].chosen == "12"
