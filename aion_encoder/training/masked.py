@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from aion_encoder.attention import fuse_attention
+from aion_encoder.training.codes import is_line, soft_targets, start_from_coordinates
 
 __all__ = ["MaskedRecipe", "TokenSky", "train_transformer", "transformer_config"]
 
@@ -233,7 +234,11 @@ def _loss(
     parts, total, weight = {}, torch.zeros(()), 0.0
     for (key, (_, tokens)), block in zip(targets.items(), y.split(sizes, dim=1), strict=True):
         logits = model.decoder_embeddings[key].to_logits(block)
-        part = cross_entropy(logits.flatten(0, 1).float(), tokens.flatten())
+        logits, answer = logits.flatten(0, 1), tokens.flatten()
+        if is_line(key):
+            part = cross_entropy(logits, soft_targets(answer, logits.shape[1]))
+        else:
+            part = cross_entropy(logits, answer)
         # A scalar is one token: it must not outweigh a picture.
         importance = 0.25 if tokens.shape[1] == 1 else 1.0
         total = total + importance * part
@@ -277,6 +282,7 @@ def train_transformer(
     """
     torch.manual_seed(seed)
     model = AION(dict(config))
+    start_from_coordinates(model, seed)
     fuse_attention(model.encoder)
     fuse_attention(model.decoder)
     decay = [p for name, p in model.named_parameters() if p.ndim > 1 and "emb" not in name]
