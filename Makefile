@@ -22,7 +22,7 @@ $(DEMO)/sky/labels.parquet: | $(VENV)/run.done
 test: $(VENV)/test.done
 	$(BIN)/python -m pytest -m "not browser"
 
-browser: $(VENV)/browser.done
+browser: $(VENV)/browser.done index
 	$(BIN)/python -m pytest -m browser
 
 lint: $(VENV)/test.done

@@ -1,15 +1,8 @@
 """Spaces: what makes the vectors of one modality comparable.
 
 A space subtracts a mean, may project, and scales to unit length; the very same transform is
-applied when an index is built and when it is asked. With raw vectors x of dimension d, their
-mean m and covariance S over the vectors of this index, whitening takes
-
-    S' = (1 - a) S + a (tr S / d) I,    a = 0.1
-    y = S'^(-1/2) (x - m),              unit = y / |y|
-
-The shrinkage a keeps directions that carry next to no variance from being blown up to the size
-of the others. The symmetric root is taken because it is unique, whatever the signs that an
-eigenvalue solver gives its vectors.
+applied when an index is built and when it is asked. The projection is that of
+`aion_encoder.whitening`.
 """
 
 from collections.abc import Mapping
@@ -22,6 +15,7 @@ from jaxtyping import Float32
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.numpy import load_file, save_file
 
+from aion_encoder.whitening import SHRINKAGE, whitening
 from indexer.durable import replacing, write_json
 from indexer.errors import IndexFormatError, SearchError
 from indexer.layout import space_file, space_transform_file
@@ -45,7 +39,6 @@ WHITEN_FROM_PER_DIM = 20
 CENTRE_FROM = 50
 """Vectors from which a mean is estimated on the index itself."""
 
-SHRINKAGE = 0.1
 FIT_AT_MOST = 200_000
 """About how many vectors a transform is fitted on; more are passed over, evenly."""
 
@@ -196,8 +189,7 @@ def fit_space(
     method: Literal["whitened", "reference", "centred", "none"]
     if count >= WHITEN_FROM_PER_DIM * dim:
         method, fitted_on = "whitened", len(sample)
-        mean = sample.mean(axis=0)
-        projection = _whitening(sample - mean)
+        mean, projection = whitening(sample)
     elif reference is not None:
         method, fitted_on = "reference", 0
         mean, projection = reference
@@ -223,16 +215,6 @@ def fit_space(
         np.asarray(mean, dtype=np.float32),
         None if projection is None else np.ascontiguousarray(projection, dtype=np.float32),
     )
-
-
-def _whitening(centred: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    dim = centred.shape[1]
-    covariance = centred.T @ centred / len(centred)
-    typical = float(np.trace(covariance)) / dim
-    shrunk = (1.0 - SHRINKAGE) * covariance + SHRINKAGE * typical * np.eye(dim)
-    values, axes = np.linalg.eigh(shrunk)
-    smallest = max(float(values.max()) * 1e-12, 1e-30)
-    return np.asarray((axes / np.sqrt(np.maximum(values, smallest))) @ axes.T)
 
 
 def shared_description(encoder: str, *, input_dim: int, dim: int, pairs: int) -> SpaceDescription:

@@ -16,10 +16,10 @@ from aion_encoder.training.figures import draw_images, draw_losses, draw_spectra
 from aion_encoder.training.image_codec import image_codec_losses
 from aion_encoder.training.measures import (
     encode_sky,
+    finite_whitening,
     neighbour_scores,
     partner_ranks,
     principal_components,
-    whitening,
 )
 from aion_encoder.training.simulated import BANDS, PackedSky
 from aion_encoder.training.spectrum_codec import spectrum_codec_losses
@@ -115,7 +115,7 @@ def measure(
     spaces: dict[str, np.ndarray] = {}
     out["neighbours"] = {}
     for survey in SURVEYS:
-        mean, projection = whitening(vectors[survey][fit])
+        mean, projection = finite_whitening(vectors[survey][fit])
         spaces[survey] = (vectors[survey] - mean) @ projection
         raw = _raw_features(sky, survey)
         components = principal_components(raw[fit], raw[ask])
@@ -147,7 +147,7 @@ def write_spaces(checkpoint: Path, vectors: Mapping[str, np.ndarray], sources: i
         "xp": ("gaia",),
     }
     spaces = {
-        modality: whitening(np.concatenate([vectors[survey] for survey in surveys]))
+        modality: finite_whitening(np.concatenate([vectors[survey] for survey in surveys]))
         for modality, surveys in modalities.items()
     }
     encoder = open_encoder(str(checkpoint))

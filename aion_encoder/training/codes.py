@@ -47,7 +47,7 @@ def coordinates(key: str, vocabulary: int) -> Float32[np.ndarray, "vocabulary fe
         place = (index[:, None] + 0.5) / vocabulary
         angles = np.pi * place * 2.0 ** np.arange(7)
         features = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
-    return features.astype(np.float32)
+    return np.asarray(features, np.float32)
 
 
 def _structured(features: Tensor, dim: int, rms: float, generator: torch.Generator) -> Tensor:

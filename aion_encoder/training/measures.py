@@ -15,21 +15,20 @@ from aion_encoder.encoder import Encoder
 from aion_encoder.errors import ObservationError
 from aion_encoder.heads import fit_linear
 from aion_encoder.training.simulated import PackedSky, observe
+from aion_encoder.whitening import whitening
 
 __all__ = [
     "NEIGHBOURS",
     "Neighbourhood",
     "encode_sky",
+    "finite_whitening",
     "neighbour_scores",
     "partner_ranks",
     "principal_components",
-    "whitening",
 ]
 
 NEIGHBOURS = 10
 COMPONENTS = 64
-SHRINKAGE = 0.1
-"""Of the covariance towards a multiple of the identity, as an index whitens."""
 
 
 @dataclass(frozen=True)
@@ -66,19 +65,9 @@ def encode_sky(
     return vectors
 
 
-def whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and projection that centre and whiten, with shrinkage.
-
-    The covariance S is replaced by ``(1-a) S + a tr(S)/d I`` with a = 0.1, and the projection is
-    its symmetric inverse root; the same formula an index uses.
-    """
-    good = vectors[np.isfinite(vectors).all(axis=1)].astype(np.float64)
-    mean = good.mean(axis=0)
-    covariance = np.cov(good - mean, rowvar=False)
-    dim = len(covariance)
-    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / dim * np.eye(dim)
-    values, directions = np.linalg.eigh(shrunk)
-    projection = (directions * values**-0.5) @ directions.T
+def finite_whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whiten as an index does, without the rows that are not finite."""
+    mean, projection = whitening(vectors[np.isfinite(vectors).all(axis=1)].astype(np.float64))
     return mean.astype(np.float32), projection.astype(np.float32)
 
 

@@ -118,7 +118,7 @@ def test_identifiers_are_the_surveys_own(index: Path) -> None:
         ("--image", "images/example_incomplete.fits", "truncated"),
         ("--image", "images/example_bad_pix.fits", "missing"),
         ("--image", "images/example_a.png", "colour picture"),
-        ("--image", "manifest.csv", "not a FITS"),
+        ("--image", "manifest.csv", "must be a FITS file"),
         ("--spectrum", "images/example_a.png", "not"),
     ],
 )

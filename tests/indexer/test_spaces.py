@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aion_encoder.whitening import SHRINKAGE
 from indexer.errors import IndexFormatError, SearchError
 from indexer.layout import space_file, space_transform_file
-from indexer.spaces import SHRINKAGE, Space, fit_space, read_space, to_unit, write_space
+from indexer.spaces import Space, fit_space, read_space, to_unit, write_space
 
 
 def _raw(count: int, dim: int = 8, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,7 @@ from aion_encoder import open_encoder
 from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
 from aion_encoder.training.masked import MaskedRecipe, TokenSky, _Drawer
-from aion_encoder.training.measures import neighbour_scores, partner_ranks, whitening
+from aion_encoder.training.measures import neighbour_scores, partner_ranks
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
 from aion_encoder.training.stages import Recipe, _token_sky, recipe_from, run_stage
@@ -200,15 +200,3 @@ def test_neighbours_and_partners_are_scored_right_on_planted_data() -> None:
     scores = neighbour_scores(hidden[:400], hidden[400:], table[:400], table[400:])
     assert scores.class_accuracy > 0.85
     assert scores.magnitude_r2 > 0.7
-
-
-def test_whitening_gives_unit_covariance_up_to_its_shrinkage() -> None:
-    rng = np.random.default_rng(2)
-    vectors = rng.normal(size=(5000, 4)) * [1.0, 2.0, 0.5, 1.5] + 3.0
-    mean, projection = whitening(vectors)
-    white = (vectors - mean) @ projection
-    assert np.allclose(white.mean(axis=0), 0.0, atol=1e-3)
-    values, directions = np.linalg.eigh(np.cov(vectors, rowvar=False))
-    expected = values / (0.9 * values + 0.1 * values.mean())
-    turned = directions.T @ np.cov(white, rowvar=False) @ directions
-    assert np.allclose(turned, np.diag(expected), atol=1e-4)
