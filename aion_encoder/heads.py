@@ -18,7 +18,21 @@ from safetensors.numpy import save_file
 
 from aion_encoder.errors import CheckpointError
 
-__all__ = ["LinearHead", "fit_linear", "load_heads", "save_heads"]
+__all__ = [
+    "DIMENSIONS",
+    "EMPHASIS",
+    "RIDGE",
+    "LinearHead",
+    "fit_linear",
+    "load_heads",
+    "save_heads",
+]
+
+DIMENSIONS = 64
+RIDGE = 1e-3
+EMPHASIS = 4.0
+"""What heads between whitened vectors are fitted with; chosen by measurement, see
+``docs/decisions.md``."""
 
 
 def _frozen(values: np.ndarray) -> Float32[np.ndarray, "..."]:

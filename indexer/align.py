@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from aion_encoder.heads import LinearHead, fit_linear
+from aion_encoder.heads import DIMENSIONS, EMPHASIS, RIDGE, LinearHead, fit_linear
 from indexer.spaces import to_unit
 
 __all__ = ["ALIGNED_MODALITIES", "LEAST_PAIRS", "Aligned", "Pairs", "fit_heads"]
@@ -20,11 +20,6 @@ ALIGNED_MODALITIES = ("image", "spectrum")
 
 LEAST_PAIRS = 100
 """Linked pairs below which nothing is fitted."""
-
-DIMENSIONS = 64
-RIDGE = 0.01
-EMPHASIS = 1.0
-"""Directions in which the two sides hardly agree get little say; see `fit_linear`."""
 
 HELD_OUT = 0.2
 RECALL_AT = 10

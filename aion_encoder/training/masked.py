@@ -240,7 +240,7 @@ def _loss(
         else:
             part = cross_entropy(logits, answer)
         # A scalar is one token: it must not outweigh a picture.
-        importance = 0.25 if tokens.shape[1] == 1 else 1.0
+        importance = 0.5 if tokens.shape[1] == 1 else 1.0
         total = total + importance * part
         weight += importance
         parts[key] = float(part.detach())

@@ -13,7 +13,7 @@ from jaxtyping import Float32
 
 from aion_encoder.encoder import Encoder
 from aion_encoder.errors import ObservationError
-from aion_encoder.heads import fit_linear
+from aion_encoder.heads import DIMENSIONS, EMPHASIS, RIDGE, fit_linear
 from aion_encoder.training.simulated import PackedSky, observe
 from aion_encoder.whitening import whitening
 
@@ -134,9 +134,9 @@ def partner_ranks(
     fit: tuple[np.ndarray, np.ndarray],
     ask: tuple[np.ndarray, np.ndarray],
     *,
-    dimensions: int = COMPONENTS,
-    ridge: float = 0.01,
-    emphasis: float = 1.0,
+    dimensions: int = DIMENSIONS,
+    ridge: float = RIDGE,
+    emphasis: float = EMPHASIS,
     shuffle: np.random.Generator | None = None,
 ) -> Mapping[str, float]:
     """Fit linear maps on pairs and rank the partner of every asking source.
