@@ -1,8 +1,8 @@
 """How long the demonstration takes, and how much memory and disk it needs.
 
-Run as ``python -m benchmarks.demo_build FOLDER [--objects 3000]``: writes the simulated sky and builds
-its index below FOLDER, each in a process of its own, and prints seconds, peak memory and sizes. The
-last line is JSON.
+Run as ``python -m benchmarks.demo_build FOLDER [--objects 3000]``: writes the simulated sky and
+builds its index below FOLDER, each in a process of its own, and prints seconds, peak memory and
+sizes. The last line is JSON.
 """
 
 import json

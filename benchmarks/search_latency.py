@@ -1,9 +1,11 @@
 """How long a search takes in a process that is already up.
 
     python -m benchmarks.search_latency INDEX [--queries 200] [--seed 1] [--budget-ms 20]
+        [--image FILE] [--spectrum FILE] [--xp FILE]
 
 Random objects of the index are asked by key, within their modality and across each bridge that
-the index has, and by position. Prints the machine, a table, and one JSON object on the last line;
+the index has, and by position; files are read, encoded and searched with, the encoder being open
+after the first. Prints the machine, a table, and one JSON object on the last line;
 exit code 1 if the median of a search by identifier is over the budget.
 """
 
@@ -18,7 +20,16 @@ from pathlib import Path
 
 import numpy as np
 
-from indexer import Searcher, SearchError, SearchOptions, open_searcher
+from indexer import (
+    Searcher,
+    SearchError,
+    SearchOptions,
+    Upload,
+    open_searcher,
+    read_image_file,
+    read_spectrum_file,
+    read_xp_file,
+)
 
 WARM_UP = 5
 
@@ -68,6 +79,26 @@ def tasks_of(searcher: Searcher) -> dict[str, Callable[[str], object]]:
     }
 
 
+def uploads_of(
+    searcher: Searcher, files: dict[str, Path | None]
+) -> dict[str, Callable[[str], object]]:
+    """Return what is measured of files, by name."""
+    readers: dict[str, Callable[[Path], Upload]] = {
+        "image": lambda path: read_image_file([path]),
+        "spectrum": lambda path: read_spectrum_file([path]),
+        "xp": read_xp_file,
+    }
+
+    def asking(kind: str, path: Path) -> Callable[[str], object]:
+        return lambda _: searcher.search(searcher.query_upload(readers[kind](path)))
+
+    return {
+        f"file, {kind}, to neighbours": asking(kind, path)
+        for kind, path in files.items()
+        if path is not None
+    }
+
+
 def main() -> int:
     """Measure, print and compare with the budget."""
     parser = argparse.ArgumentParser(description="Measure how long a search takes.")
@@ -75,6 +106,8 @@ def main() -> int:
     parser.add_argument("--queries", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--budget-ms", type=float, default=20.0)
+    for kind in ("image", "spectrum", "xp"):
+        parser.add_argument(f"--{kind}", type=Path)
     given = parser.parse_args()
     start = time.perf_counter()
     searcher = open_searcher(given.index)
@@ -84,8 +117,10 @@ def main() -> int:
     print(f"{given.index}: {len(searcher.index)} objects, opened in {opening_ms:.0f} ms\n")
     print(f"{'search':34s}{'count':>7s}{'p50 ms':>9s}{'p95 ms':>9s}{'max ms':>9s}")
     results: dict[str, dict[str, float]] = {}
-    for name, task in tasks_of(searcher).items():
-        taken = times_ms(task, keys)
+    files = {kind: getattr(given, kind) for kind in ("image", "spectrum", "xp")}
+    uploads = uploads_of(searcher, files)
+    for name, task in {**tasks_of(searcher), **uploads}.items():
+        taken = times_ms(task, keys[:20] if name in uploads else keys)
         if not taken:
             print(f"{name:34s}{'none: this index cannot':>25s}")
             continue

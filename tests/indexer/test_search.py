@@ -396,6 +396,12 @@ def test_another_encoder_is_refused(small_index: Path) -> None:
         searcher.query_upload(upload_of(xp_of(1)))
 
 
+def test_weights_that_are_not_there_are_one_readable_line(small_index: Path) -> None:
+    searcher = open_searcher(small_index, weights="no/such/folder/of/weights")
+    with pytest.raises(SearchError, match="files cannot be encoded: this index was made by fake"):
+        searcher.query_upload(upload_of(xp_of(1)))
+
+
 def test_what_the_encoder_refuses_is_a_read_error(searcher: Searcher) -> None:
     spectrum = spectrum_of(3, "sdss")
     negative = type(spectrum)(
