@@ -24,7 +24,9 @@ STAGE_NAMES = (
 HELD_OUT_SEED = 9001
 
 
-def _card(work: Path, recipe_path: Path | None, held_out: int, asking: int) -> None:
+def _card(
+    work: Path, recipe_path: Path | None, held_out: int, gallery: int, asking: int, jobs: int
+) -> None:
     from dataclasses import asdict
 
     from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
@@ -38,10 +40,12 @@ def _card(work: Path, recipe_path: Path | None, held_out: int, asking: int) -> N
     for index, path in enumerate(paths):
         if not path.exists():
             pack(path, HELD_OUT_SEED, index * chunk, (index + 1) * chunk)
-    sky = packed_sky(paths)
+    last = paths[-(-(gallery + asking) // chunk) * -1 :]
+    sky = packed_sky(last)
     checkpoint = work / "checkpoint"
-    measures = measure(checkpoint, sky, asking, work)
-    write_spaces(checkpoint, encode_all(checkpoint, sky, work), len(sky))
+    vectors = encode_all(checkpoint, paths, work, few=len(sky), jobs=jobs)
+    measures = measure(checkpoint, sky, vectors, asking=asking, gallery=gallery)
+    write_spaces(checkpoint, vectors, held_out)
     hours_file = work / "hours.json"
     hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
     write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours)
@@ -63,6 +67,7 @@ def main(
     recipe: Path | None,
     threads: int,
     held_out: int,
+    gallery: int,
     asking: int,
     install: bool,
 ) -> None:
@@ -81,7 +86,7 @@ def main(
     for name in STAGE_NAMES if stage == "all" else (stage,):
         began = time.monotonic()
         if name == "card":
-            _card(work, recipe, held_out, asking)
+            _card(work, recipe, held_out, gallery, asking, threads)
         else:
             with tqdm(desc=name, unit="step") as bar:
 

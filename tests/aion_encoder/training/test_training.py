@@ -113,10 +113,14 @@ def test_tokens_agree_with_the_encoders_own(work: Path) -> None:
 
 
 def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
-    sky = packed_sky([work / "sky" / "000.npz", work / "sky" / "001.npz"])
+    paths = [work / "sky" / "000.npz", work / "sky" / "001.npz"]
+    sky = packed_sky(paths)
     checkpoint = work / "checkpoint"
-    measures = measure(checkpoint, sky, 8, tmp_path)
-    write_spaces(checkpoint, encode_all(checkpoint, sky, tmp_path), len(sky))
+    vectors = encode_all(checkpoint, paths, tmp_path, few=24)
+    again = encode_all(checkpoint, paths, tmp_path, few=24)
+    assert all(np.array_equal(vectors[name], again[name], equal_nan=True) for name in vectors)
+    measures = measure(checkpoint, sky, vectors, asking=8, gallery=16)
+    write_spaces(checkpoint, vectors, len(sky))
     write_card(checkpoint, measures, asdict(RECIPE), sky, _log(work), {"sky": 0.1})
     card = (checkpoint / "README.md").read_text()
     for words in ("demonstration", "simulated", "held-out", "R@10", "64 components", "codes used"):
