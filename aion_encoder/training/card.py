@@ -342,6 +342,7 @@ def _card(
         value, control = row["linear_map"], row["linear_map_on_shuffled_pairs"]
         lines.append(
             f"| {name.replace('->', ' -> ')} | {row['pairs']:,} | {value['r_at_1']:.3f} | "
-            f"{value['r_at_10']:.3f} | {value['r_at_100']:.3f} | {value['median_rank']:.0f} | {control['r_at_10']:.3f} |"
+            f"{value['r_at_10']:.3f} | {value['r_at_100']:.3f} | "
+            f"{value['median_rank']:.0f} | {control['r_at_10']:.3f} |"
         )
     return "\n".join(lines) + "\n"
