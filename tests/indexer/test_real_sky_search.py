@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from click.testing import CliRunner
 
 from indexer.cli import main
@@ -137,3 +138,14 @@ def test_what_cannot_be_used_is_refused_in_one_line(
     assert len(lines) == 1, lines
     assert reason in lines[0]
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_spectrum_without_a_good_pixel_is_refused(index: Path, tmp_path: Path) -> None:
+    path = tmp_path / "spec-masked.fits"
+    with fits.open(SDSS / "spec-0266-51602-0013.fits") as hdus:
+        hdus["COADD"].data["ivar"] = 0.0
+        hdus.writeto(path)
+    result = CliRunner().invoke(main, ["search", str(index), "--spectrum", str(path)])
+    assert result.exit_code == 2
+    assert "all pixels are masked" in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
