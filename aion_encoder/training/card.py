@@ -266,7 +266,8 @@ def _card(
         "budget: half of the batches see one modality only and a tenth every token of one, the",
         "fluxes, the half-light radius and the redshift are asked for in every batch (redshift",
         "and radius are never given), and every source has every survey. The decoder keeps only",
-        f"the outputs {', '.join(recipe['domains_out'])}.",
+        f"the outputs {', '.join(recipe['domains_out'])}. During the first 1,000 steps of",
+        "version 1 scalars weighed 0.25 instead of 0.5.",
         "",
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
         f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",

@@ -37,7 +37,7 @@ IMAGE_CODEC: Mapping[str, Any] = {
 class ImageRecipe:
     """How long and how the image tokenizer is trained."""
 
-    steps: int = 6000
+    steps: int = 1600
     batch: int = 48
     crop_px: int = 32
     learning_rate: float = 1e-3

@@ -69,7 +69,7 @@ class MaskedRecipe:
     """How long and how the transformer is trained."""
 
     steps: int = 4000
-    minutes: float | None = None
+    minutes: float | None = 46.0
     """Time after which training ends although steps are left; the rate falls accordingly."""
     batch: int = 48
     input_tokens: int = 144

@@ -79,7 +79,7 @@ class SpectrumArrays:
 class SpectrumRecipe:
     """How long and how the spectrum tokenizer is trained."""
 
-    steps: int = 3000
+    steps: int = 1200
     batch: int = 12
     learning_rate: float = 1e-3
     quantizer_weight: float = 0.5

@@ -49,7 +49,7 @@ class Recipe:
 
     seed: int = 1001
     codec_sources: int = 5000
-    sources: int = 20000
+    sources: int = 15000
     chunk: int = 500
     """Sources per packed file."""
     image: ImageRecipe = field(default_factory=ImageRecipe)
