@@ -56,10 +56,9 @@ def _card(
 @click.argument("work", type=click.Path(path_type=Path))
 @click.option("--recipe", type=click.Path(path_type=Path, exists=True), help="JSON of changes.")
 @click.option("--threads", type=int, default=os.cpu_count() or 1, show_default=True)
-@click.option(
-    "--held-out", type=int, default=3000, show_default=True, help="Sources to measure on."
-)
-@click.option("--asking", type=int, default=1000, show_default=True, help="Of these, that ask.")
+@click.option("--held-out", default=9000, show_default=True, help="Sources to measure on.")
+@click.option("--gallery", default=2000, show_default=True, help="Of these, that are asked.")
+@click.option("--asking", default=1000, show_default=True, help="Of these, that ask.")
 @click.option("--install", is_flag=True, help="Copy the result to the bundled aion-demo.")
 def main(
     stage: str,
