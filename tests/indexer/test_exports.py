@@ -29,6 +29,7 @@ def test_the_public_names_are_these() -> None:
             "SearchError",
             "SearchOptions",
             "Searcher",
+            "SeveralObjectsError",
             "Upload",
             "load_manifest",
             "open_index",
