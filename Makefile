@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 DEMO ?= var/demo
 OBJECTS ?= 3000
 SEED ?= 7
+JOBS ?= 2
 
 .PHONY: demo index test lint types browser clean
 
@@ -14,7 +15,7 @@ demo: index
 	AION_SEARCH_INDEX=$(DEMO)/index $(BIN)/python -m streamlit run app/main.py --server.port 8501
 
 index: $(VENV)/run.done $(DEMO)/sky/labels.parquet
-	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky
+	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky --jobs $(JOBS)
 
 $(DEMO)/sky/labels.parquet: | $(VENV)/run.done
 	$(BIN)/python -m demo_sky write $(DEMO)/sky --objects $(OBJECTS) --seed $(SEED)
