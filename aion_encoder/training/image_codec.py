@@ -7,7 +7,6 @@ to the centre make it fast: objects sit in the centre, and the codec is convolut
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 from aion.codecs.image import ImageCodec
 from torch.nn.functional import avg_pool2d, smooth_l1_loss
+
+from aion_encoder.training.schedule import Schedule
 
 __all__ = ["IMAGE_CODEC", "ImageRecipe", "image_codec_losses", "train_image_codec"]
 
@@ -115,6 +116,7 @@ def train_image_codec(
     *,
     seed: int,
     config: Mapping[str, Any] = IMAGE_CODEC,
+    start: ImageCodec | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ImageCodec, list[dict[str, float]]]:
     """Train one image codec on the pictures of all surveys.
@@ -129,6 +131,8 @@ def train_image_codec(
         Of the crops, the batches and the initial weights.
     config
         Arguments of the official class.
+    start
+        A trained codec of the same configuration to go on from; changed in place.
     progress
         Called with (steps done, steps in all).
 
@@ -138,18 +142,18 @@ def train_image_codec(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    codec = ImageCodec(**config)
+    codec = ImageCodec(**config) if start is None else start.requires_grad_(True)
     noise = {name: _sky_noise(codec, images, bands) for name, (images, bands) in surveys.items()}
-    _spread_latents(codec, *next(iter(surveys.values())))
+    if start is None:
+        _spread_latents(codec, *next(iter(surveys.values())))
     optimizer = torch.optim.AdamW(codec.parameters(), lr=recipe.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.05
-    )
+    schedule = Schedule(recipe.steps, None, warm_up=0.05)
     names = list(surveys)
     whole_from = int(recipe.steps * (1.0 - recipe.whole_image_share))
     log: list[dict[str, float]] = []
-    began = time.monotonic()
     for step in range(recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * schedule.rate(schedule.share(step))
         name = names[step % len(names)]
         images, bands = surveys[name]
         whole = step >= whole_from
@@ -182,7 +186,6 @@ def train_image_codec(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
         if step % 101 == 0 or step == recipe.steps - 1:
             log.append(
                 {
@@ -191,7 +194,7 @@ def train_image_codec(
                     "loss": float(fidelity.detach()),
                     "colour": float(colour.detach()),
                     "codes_in_batch": int(torch.bincount(codes.flatten()).count_nonzero()),
-                    "seconds": time.monotonic() - began,
+                    "seconds": schedule.seconds,
                 }
             )
             logger.info("image codec %s", log[-1])

@@ -7,7 +7,6 @@ a second output learns where they are, as in the paper.
 """
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,8 @@ import torch
 from aion.codecs.spectrum import SpectrumCodec
 from aion.modalities import Spectrum
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+
+from aion_encoder.training.schedule import Schedule
 
 __all__ = [
     "SPECTRUM_CODEC",
@@ -79,9 +80,14 @@ class SpectrumArrays:
 class SpectrumRecipe:
     """How long and how the spectrum tokenizer is trained."""
 
-    steps: int = 1200
-    batch: int = 12
+    steps: int = 4000
+    minutes: float | None = 24.0
+    """Time after which training ends although steps are left; the rate falls accordingly."""
+    batch: int = 24
     learning_rate: float = 1e-3
+    fast: bool = True
+    """Compile the networks and run them in bfloat16: twice as fast on a CPU with AMX, after a
+    minute and a half. The tokenizer that is written always runs in float32."""
     quantizer_weight: float = 0.5
     mask_weight: float = 0.05
 
@@ -118,7 +124,7 @@ def _quantizer_loss(latent: torch.Tensor, signs: torch.Tensor) -> torch.Tensor:
     a step on a CPU. The ten bits of a code are independent given the latent, so that asking for
     balanced and uncorrelated bits asks for the same at a hundredth of the cost.
     """
-    tokens = latent.movedim(1, -1).flatten(0, 1)
+    tokens = latent.float().movedim(1, -1).flatten(0, 1)
     mean, spread = tokens.mean(dim=0), tokens.std(dim=0)
     standard = (tokens - mean) / spread.clamp_min(1e-4)
     correlation = standard.T @ standard / len(standard)
@@ -153,6 +159,7 @@ def train_spectrum_codec(
     *,
     seed: int,
     config: Mapping[str, Any] = SPECTRUM_CODEC,
+    start: SpectrumCodec | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[SpectrumCodec, list[dict[str, float]]]:
     """Train one spectrum codec on the spectra of all surveys.
@@ -167,6 +174,8 @@ def train_spectrum_codec(
         Of the batches and the initial weights.
     config
         Arguments of the official class.
+    start
+        A trained codec of the same configuration to go on from; changed in place.
     progress
         Called with (steps done, steps in all).
 
@@ -176,21 +185,33 @@ def train_spectrum_codec(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    codec = SpectrumCodec(**config)
+    if start is None:
+        codec = SpectrumCodec(**config)
+        first = next(iter(surveys.values()))
+        _spread_latents(codec, first.batch(np.arange(min(64, len(first.flux)))))
+    else:
+        codec = start.requires_grad_(True)
     codec.train()
-    first = next(iter(surveys.values()))
-    _spread_latents(codec, first.batch(np.arange(min(64, len(first.flux)))))
+    networks = (codec.encoder, codec.decoder)
+    if recipe.fast:
+        # Compiled in place, so that the names of the weights stay those of the official class.
+        for network in networks:
+            network.compile()
     optimizer = torch.optim.AdamW(codec.parameters(), lr=recipe.learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=recipe.steps, pct_start=0.05
-    )
+    schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
     log: list[dict[str, float]] = []
-    began = time.monotonic()
     for step in range(recipe.steps):
+        share = schedule.share(step)
+        if share >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * schedule.rate(share)
         arrays = surveys[names[step % len(names)]]
         batch = arrays.batch(rng.integers(len(arrays.flux), size=recipe.batch))
-        decoded, mask_logit, normalisation, auxiliary, codes = _reconstruct(codec, batch)
+        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.fast):
+            decoded, mask_logit, normalisation, auxiliary, codes = _reconstruct(codec, batch)
+        decoded, mask_logit = decoded.float(), mask_logit.float()
         flux, inverse_error, inside = _target(codec, batch, normalisation)
         fidelity = smooth_l1_loss(
             decoded * inverse_error, flux * inverse_error, reduction="sum"
@@ -201,7 +222,6 @@ def train_spectrum_codec(
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(codec.parameters(), 1.0)
         optimizer.step()
-        schedule.step()
         if step % 51 == 0 or step == recipe.steps - 1:
             log.append(
                 {
@@ -210,7 +230,7 @@ def train_spectrum_codec(
                     "mask": float(masked.detach()),
                     "quantizer": float(auxiliary.detach()),
                     "codes_in_batch": int(torch.unique(_index(codes)).numel()),
-                    "seconds": time.monotonic() - began,
+                    "seconds": schedule.seconds,
                 }
             )
             logger.info("spectrum codec %s", log[-1])

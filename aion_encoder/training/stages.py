@@ -19,11 +19,12 @@ from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
 from aion.model import AION
 
-from aion_encoder.checkpoint import Settings
+from aion_encoder.checkpoint import Settings, load_transformer, locate
 from aion_encoder.checkpoint_writer import write_codec, write_settings, write_transformer
 from aion_encoder.codecs import load_codec
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import (
+    XP_KEYS,
     MaskedRecipe,
     TokenSky,
     train_transformer,
@@ -47,6 +48,10 @@ Progress = Callable[[int, int], None]
 class Recipe:
     """Everything that decides what a demonstration checkpoint becomes."""
 
+    start: str | None = None
+    """Checkpoint to go on from (``demo`` or a directory): its tokenizers are trained further, its
+    tables of scalars are kept, and the transformer begins with its weights. A tokenizer with 0
+    steps stays as it is."""
     seed: int = 1001
     codec_sources: int = 5000
     sources: int = 15000
@@ -99,6 +104,13 @@ def stage_sky(work: Path, recipe: Recipe, progress: Progress | None) -> None:
             progress(index + 1, len(paths))
 
 
+def _started(recipe: Recipe, folder: str) -> Any:
+    """Return a tokenizer of the checkpoint to go on from, or None."""
+    if recipe.start is None:
+        return None
+    return load_codec(locate(recipe.start).codecs_directory, folder)
+
+
 def _codec_sky(work: Path, recipe: Recipe) -> PackedSky:
     return packed_sky(_chunks(work, recipe, recipe.codec_sources))
 
@@ -113,7 +125,12 @@ def stage_image_codec(work: Path, recipe: Recipe, progress: Progress | None) -> 
     sky = _codec_sky(work, recipe)
     surveys = {name: (sky.images[name], bands) for name, bands in BANDS.items()}
     codec, log = train_image_codec(
-        surveys, recipe.image, seed=recipe.seed, config=recipe.image_codec, progress=progress
+        surveys,
+        recipe.image,
+        seed=recipe.seed,
+        config=recipe.image_codec,
+        start=_started(recipe, "image"),
+        progress=progress,
     )
     write_codec(work / "checkpoint", "image", codec, recipe.image_codec)
     _save_log(work, "image_codec", log)
@@ -127,6 +144,7 @@ def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) 
         recipe.spectrum,
         seed=recipe.seed,
         config=recipe.spectrum_codec,
+        start=_started(recipe, "spectrum"),
         progress=progress,
     )
     write_codec(work / "checkpoint", "spectrum", codec, recipe.spectrum_codec)
@@ -134,9 +152,15 @@ def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) 
 
 
 def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -> None:
-    """Fit the quantile tables of scalars and Gaia coefficients."""
-    sky = _codec_sky(work, recipe)
+    """Fit the quantile tables of scalars and Gaia coefficients, or keep those gone on from."""
     by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
+    if recipe.start is not None:
+        for key in (*SCALARS, *XP_KEYS):
+            part = Path("codecs") / by_key[key].name
+            source = locate(recipe.start).codecs_directory / part
+            shutil.copytree(source, work / "checkpoint" / part, dirs_exist_ok=True)
+        return
+    sky = _codec_sky(work, recipe)
     values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
     values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
     rng = np.random.default_rng(recipe.seed)
@@ -148,7 +172,7 @@ def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -
             codec: Any = GridScalarCodec(**config)
         else:
             config["reservoir_size"] = 1024
-            if key in ("tok_xp_bp", "tok_xp_rp"):
+            if key in XP_KEYS:
                 config |= {
                     "compression_fns": ["arcsinh"],
                     "decompression_fns": ["sinh"],
@@ -201,7 +225,7 @@ def load_codecs(checkpoint: Path, wanted: tuple[str, ...] | None = None) -> dict
     """
     by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
     folders = {"image": "image", "spectrum": "spectrum"}
-    folders |= {key: by_key[key].name for key in (*SCALARS, "tok_xp_bp", "tok_xp_rp")}
+    folders |= {key: by_key[key].name for key in (*SCALARS, *XP_KEYS)}
     return {
         key: load_codec(checkpoint, folder)
         for key, folder in folders.items()
@@ -265,6 +289,9 @@ def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> 
         recipe.masked,
         scalars=scalars,
         seed=recipe.seed,
+        start=None
+        if recipe.start is None
+        else load_transformer(locate(recipe.start).directory, keep_decoder=True),
         state_path=work / "transformer.pt",
         progress=progress,
     )

@@ -24,7 +24,7 @@ RECIPE = Recipe(
     sources=SOURCES,
     chunk=12,
     image=ImageRecipe(steps=6, batch=6),
-    spectrum=SpectrumRecipe(steps=4, batch=3),
+    spectrum=SpectrumRecipe(steps=4, batch=3, fast=False),
     masked=MaskedRecipe(steps=10, batch=4, input_tokens=32, target_tokens=16),
     image_codec={
         "quantizer_levels": [7, 5, 5, 5, 5],
