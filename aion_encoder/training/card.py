@@ -224,13 +224,28 @@ def write_card(
     draw_images(codecs["image"], sky, rows, checkpoint / "images.png")
     draw_spectra(codecs["spectrum"], sky, "desi", rows[:8], checkpoint / "spectra.png")
     log = json.loads((logs / "transformer.json").read_text())
-    keys = [key for key in log[-1] if key.startswith("tok_")]
+    keys = sorted({key for row in log for key in row if key not in ("step", "seconds")})
     draw_losses(log, keys, checkpoint / "losses.png")
     (checkpoint / "measures.json").write_text(json.dumps(measures, indent=2) + "\n")
     (checkpoint / "recipe.json").write_text(
         json.dumps(recipe, indent=2, sort_keys=True, default=list) + "\n"
     )
     (checkpoint / "README.md").write_text(_card(measures, recipe, log, hours))
+
+
+def _origin(recipe: Mapping[str, Any]) -> list[str]:
+    """Say what the training went on from."""
+    if recipe["start"] is None:
+        return []
+    kept = [name for name in ("image", "spectrum") if not recipe[name]["steps"]]
+    return [
+        f"Training went on from an earlier checkpoint (`{recipe['start']}` as it was then): its",
+        "tables of scalars"
+        + (f" and its {' and '.join(kept)} tokenizer{'s' * (len(kept) > 1)}" if kept else "")
+        + " are kept as they were; what else it held gave the",
+        "first weights. So a rerun needs that checkpoint, and the hours below add to its own.",
+        "",
+    ]
 
 
 def _percent(value: float) -> str:
@@ -244,6 +259,7 @@ def _card(
     hours: Mapping[str, float],
 ) -> str:
     neighbours, partners = measures["neighbours"], measures["partners"]
+    masked = recipe["masked"]
     lines = [
         "# aion-demo",
         "",
@@ -262,13 +278,22 @@ def _card(
         "",
         "The paper's two stages: a tokenizer per modality, then masked modelling across",
         "modalities (arXiv:2510.17960). `recipe.json` holds every number; again with",
-        "`python -m aion_encoder.training all WORK`. Departures from the paper, for a small",
-        "budget: half of the batches see one modality only and a tenth every token of one, the",
-        "fluxes, the half-light radius and the redshift are asked for in every batch (redshift",
-        "and radius are never given), and every source has every survey. The decoder keeps only",
-        f"the outputs {', '.join(recipe['domains_out'])}. During the first 1,000 steps of",
-        "version 1 scalars weighed 0.25 instead of 0.5.",
+        "`python -m aion_encoder.training all WORK --recipe recipe.json`. Departures from the",
+        "paper, for a small budget:",
         "",
+        f"- In {_percent(masked['pooled_share'])} of the batches the decoder sees nothing but the",
+        "  mean of the encoder's tokens of one modality, the vector that a search takes. The",
+        "  released AION-1 was not trained so, and its means may hold less.",
+        f"- Of the other batches, {_percent(masked['alone_share'])} see one modality only and",
+        f"  {_percent(masked['full_length_share'])} every token of one.",
+        "- Fluxes, half-light radius and redshift are asked for in every batch; redshift and",
+        "  radius are never given.",
+        "- Tokens of pictures are asked for more often near the centre.",
+        "- Every source has every survey.",
+        "",
+        f"The decoder keeps only the outputs {', '.join(recipe['domains_out'])}.",
+        "",
+        *_origin(recipe),
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
         f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",
         "",
@@ -277,6 +302,8 @@ def _card(
         *[f"| {stage} | {value:.2f} |" for stage, value in hours.items()],
         "",
         f"Hardware: 2 shared cores ({platform.machine()}), no GPU; other work ran beside it.",
+        "",
+        "Losses (cross-entropy in nats against steps; `mean:` marks those from the mean alone):",
         "",
         "![losses](losses.png)",
         "",

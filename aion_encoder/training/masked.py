@@ -53,7 +53,7 @@ FULL_LENGTH = {
 }
 
 CENTRE_TOKENS = 3.5
-"""Width (sigma, in tokens of 4 pixels) of the region where tokens of pictures are asked for most."""
+"""Width (sigma, in tokens of 4 pixels) of where tokens of pictures are asked for most."""
 
 OUTSKIRTS = 0.1
 """How often a token far from it is asked for, relative to the centre."""
@@ -203,17 +203,13 @@ class _Drawer:
         self.recipe = recipe
         self.scalars = scalars
         self.tokens = {key: torch.from_numpy(value) for key, value in sky.tokens.items()}
-        self.interest = {
-            key: _interest(key, value.shape[1]) for key, value in self.tokens.items()
-        }
+        self.interest = {key: _interest(key, value.shape[1]) for key, value in self.tokens.items()}
         self.names = [name for name in OBSERVED if recipe.weights.get(name, 0.0) > 0.0]
         weights = np.array([recipe.weights[name] for name in self.names])
         self.weights = weights / weights.sum()
 
     def _given(self, name: str, budget: int) -> dict[str, int]:
-        return {
-            key: min(count, self.tokens[key].shape[1]) for key, count in _expand(name, budget)
-        }
+        return {key: min(count, self.tokens[key].shape[1]) for key, count in _expand(name, budget)}
 
     def _asked(self, given: dict[str, int], *, again: bool) -> dict[str, int]:
         """Choose what to ask for; what was given only if `again`."""
@@ -311,9 +307,7 @@ def _loss(model: AION, batch: _Batch) -> tuple[torch.Tensor, dict[str, float]]:
     apart = (group[:, None] != group[None, :])[None].expand(len(y), -1, -1)
     y = model.forward_decoder(y, context, None, apart)
     parts, total, weight = {}, torch.zeros(()), 0.0
-    for (key, (_, tokens)), block in zip(
-        batch.targets.items(), y.split(sizes, dim=1), strict=True
-    ):
+    for (key, (_, tokens)), block in zip(batch.targets.items(), y.split(sizes, dim=1), strict=True):
         logits = model.decoder_embeddings[key].to_logits(block)
         logits, answer = logits.flatten(0, 1).float(), tokens.flatten()
         if is_line(key):

@@ -1,17 +1,18 @@
 """The whole training pipeline on a handful of simulated sources: it must run, resume and load."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from aion_encoder import open_encoder
 from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
-from aion_encoder.training.masked import MaskedRecipe, TokenSky, _Drawer
+from aion_encoder.training.masked import MaskedRecipe, TokenSky, _Batch, _Drawer, _loss
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
@@ -83,8 +84,6 @@ def test_released_decoder_keeps_only_the_outputs_of_the_recipe(work: Path) -> No
 
 
 def test_weights_are_kept_in_half_precision(work: Path) -> None:
-    from safetensors.torch import load_file
-
     tensors = load_file(work / "checkpoint" / "model.safetensors")
     learned = {tensor.dtype for name, tensor in tensors.items() if name.endswith("weight")}
     assert learned == {torch.float16}
@@ -159,15 +158,103 @@ def test_image_latents_do_not_collapse_into_one_code(work: Path) -> None:
 
 def test_batches_never_ask_for_what_they_show(work: Path) -> None:
     sky = _token_sky(work, RECIPE)
-    drawer = _Drawer(sky, RECIPE.masked, tuple(SCALARS), seed=3)
+    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=0.0), tuple(SCALARS), seed=3)
     for _ in range(50):
-        inputs, targets = drawer.draw()
-        assert "tok_z" not in inputs
-        assert "tok_shape_r" not in inputs
-        for key in set(inputs) & set(targets):
-            shown, asked = inputs[key][0], targets[key][0]
+        batch = drawer.draw()
+        assert not batch.pooled
+        assert "tok_z" not in batch.inputs
+        assert "tok_shape_r" not in batch.inputs
+        for key in set(batch.inputs) & set(batch.targets):
+            shown, asked = batch.inputs[key][0], batch.targets[key][0]
             for row in range(len(shown)):
                 assert not set(shown[row].tolist()) & set(asked[row].tolist())
+
+
+def test_pooled_batches_show_one_modality_and_all_of_a_spectrum(work: Path) -> None:
+    sky = _token_sky(work, RECIPE)
+    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
+    seen = set()
+    for _ in range(50):
+        batch = drawer.draw()
+        assert batch.pooled
+        assert set(SCALARS) <= set(batch.targets)
+        keys = tuple(batch.inputs)
+        seen.add(keys)
+        for key, (places, tokens) in batch.inputs.items():
+            whole = sky.tokens[key].shape[1]
+            assert places.shape == tokens.shape
+            assert places.shape[1] == whole or (whole == 576 and places.shape[1] == 192)
+            assert all(len(set(row.tolist())) == len(row) for row in places)
+    assert seen == {
+        ("tok_image",),
+        ("tok_image_hsc",),
+        ("tok_spectrum_sdss",),
+        ("tok_spectrum_desi",),
+        ("tok_xp_bp", "tok_xp_rp"),
+    }
+
+
+def test_the_decoder_of_a_pooled_batch_sees_only_the_mean(work: Path) -> None:
+    from aion_encoder.checkpoint import load_transformer
+
+    model = load_transformer(work / "checkpoint", keep_decoder=True)
+    tokens = torch.arange(273)[None]
+    inputs = {"tok_spectrum_sdss": (tokens.clone(), tokens % 1024)}
+    places = torch.tensor([[3, 8]])
+    targets = {"tok_spectrum_desi": (places, places)}
+    contexts = []
+    decode = model.forward_decoder
+    model.forward_decoder = lambda y, context, *masks: (
+        contexts.append(context),
+        decode(y, context, *masks),
+    )[1]
+    for pooled in (True, False):
+        _loss(model, _Batch(inputs, targets, pooled))
+    mean, every = contexts
+    assert mean.shape == (1, 1, RECIPE.dim)
+    assert every.shape == (1, 273, RECIPE.dim)
+    embedding = model.encoder_embeddings["tok_spectrum_sdss"]
+    codes = embedding.pos_emb[0] + embedding.mod_emb[0]
+    assert torch.allclose(mean[:, 0], (every - codes).mean(dim=1), atol=1e-5)
+
+
+def test_tokens_of_pictures_are_asked_for_near_the_centre(work: Path) -> None:
+    sky = _token_sky(work, RECIPE)
+    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
+    near, far = 0, 0
+    for _ in range(100):
+        for key, (places, _) in drawer.draw().targets.items():
+            if key == "tok_image":
+                radius = torch.hypot(places % 24 - 11.5, places // 24 - 11.5)
+                near += int((radius < 6).sum())
+                far += int((radius >= 6).sum())
+    # The inner 113 of 576 places weigh 54, the outer 463 weigh 71.
+    assert near / (near + far) > 0.35
+
+
+def test_training_goes_on_from_a_checkpoint(work: Path, tmp_path: Path) -> None:
+    recipe = replace(
+        RECIPE,
+        start=str(work / "checkpoint"),
+        image=ImageRecipe(steps=0),
+        masked=replace(RECIPE.masked, steps=1, learning_rate=0.0),
+    )
+    for name in ("sky", "tokens"):
+        (tmp_path / name).symlink_to(work / name)
+    for stage in ("image-codec", "spectrum-codec", "scalar-codecs", "transformer"):
+        run_stage(stage, tmp_path, recipe)
+    for part in ("image", "Z", "rp_coefficients"):
+        before = (work / "checkpoint/codecs" / part / "model.safetensors").read_bytes()
+        after = (tmp_path / "checkpoint/codecs" / part / "model.safetensors").read_bytes()
+        assert before == after, part
+    spectra = [folder / "checkpoint/codecs/spectrum" for folder in (work, tmp_path)]
+    first, second = (load_file(folder / "model.safetensors") for folder in spectra)
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+    first, second = (
+        load_file(folder / "checkpoint/model.safetensors") for folder in (work, tmp_path)
+    )
+    for name in first:
+        assert torch.equal(first[name], second[name]), name
 
 
 def test_unknown_recipe_key_is_named(tmp_path: Path) -> None:
