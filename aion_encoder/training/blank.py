@@ -16,6 +16,7 @@ from aion_encoder.checkpoint_writer import write_codec, write_settings, write_tr
 from aion_encoder.codecs import SCALAR_KEYS
 from aion_encoder.identity import Pooling
 from aion_encoder.observations import MODALITIES
+from aion_encoder.training.configuration import aion_config
 
 __all__ = ["write_random_checkpoint"]
 
@@ -50,23 +51,15 @@ def _transformer_config(size: _Size, keys: list[str], **changes: Any) -> dict[st
     # One domain of the output is shared with the input, as in the released weights: its
     # modality code is one tensor under two names.
     shared = "tok_spectrum_desi" if "tok_spectrum_desi" in keys else keys[0]
-    return {
-        "dim": size.dim,
-        "encoder_depth": size.encoder_depth,
-        "decoder_depth": 1,
-        "num_heads": size.heads,
-        "mlp_ratio": 4.0,
-        "qkv_bias": False,
-        "proj_bias": False,
-        "mlp_bias": False,
-        "norm_bias": False,
-        "act_layer": "SiLU",
-        "gated_mlp": True,
-        "qk_norm": False,
-        "domains_in": keys,
-        "domains_out": [shared, "tok_z"],
-        **changes,
-    }
+    config = aion_config(
+        size.dim,
+        size.encoder_depth,
+        decoder_depth=1,
+        num_heads=size.heads,
+        domains_in=keys,
+        domains_out=[shared, "tok_z"],
+    )
+    return {**config, **changes}
 
 
 def _fill_reservoir(

@@ -27,6 +27,7 @@ from torch.nn.functional import cross_entropy
 
 from aion_encoder.attention import fuse_attention
 from aion_encoder.training.codes import is_line, soft_targets, start_from_coordinates
+from aion_encoder.training.configuration import aion_config
 from aion_encoder.training.schedule import Schedule
 
 __all__ = ["XP_KEYS", "MaskedRecipe", "TokenSky", "train_transformer", "transformer_config"]
@@ -132,22 +133,14 @@ def transformer_config(
     """
     observed = [key for key in OBSERVED if key != "tok_xp"] + list(XP_KEYS)
     given = [key for key in scalars if key.startswith("tok_flux")]
-    return {
-        "dim": dim,
-        "encoder_depth": encoder_depth,
-        "decoder_depth": decoder_depth,
-        "num_heads": num_heads,
-        "mlp_ratio": 4.0,
-        "qkv_bias": False,
-        "proj_bias": False,
-        "mlp_bias": False,
-        "norm_bias": False,
-        "act_layer": "SiLU",
-        "gated_mlp": True,
-        "qk_norm": False,
-        "domains_in": observed + given,
-        "domains_out": observed + list(scalars),
-    }
+    return aion_config(
+        dim,
+        encoder_depth,
+        decoder_depth,
+        num_heads,
+        domains_in=observed + given,
+        domains_out=observed + list(scalars),
+    )
 
 
 def _split(total: int, parts: int, rng: np.random.Generator) -> list[int]:
