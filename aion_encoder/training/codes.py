@@ -42,12 +42,19 @@ def coordinates(key: str, vocabulary: int) -> Float32[np.ndarray, "vocabulary fe
         digits = (index[:, None] // basis) % levels
         features = (digits - half) / half
     elif key.startswith("tok_spectrum"):
-        features = 2.0 * ((index[:, None] >> np.arange(9, -1, -1)) & 1) - 1.0
+        # One table serves the brightness, a place on a line, and the shape, a corner of a cube.
+        corners = 2.0 * ((index[:, None] >> np.arange(9, -1, -1)) & 1) - 1.0
+        features = np.concatenate([corners, _places(vocabulary)], axis=1)
     else:
-        place = (index[:, None] + 0.5) / vocabulary
-        angles = np.pi * place * 2.0 ** np.arange(7)
-        features = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+        features = _places(vocabulary)
     return np.asarray(features, np.float32)
+
+
+def _places(vocabulary: int) -> Float32[np.ndarray, "vocabulary features"]:
+    """Return sines and cosines of places on a line, from the whole line to a 128th of it."""
+    place = (np.arange(vocabulary)[:, None] + 0.5) / vocabulary
+    angles = np.pi * place * 2.0 ** np.arange(7)
+    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
 def _structured(features: Tensor, dim: int, rms: float, generator: torch.Generator) -> Tensor:
