@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Photometry,
         Spectrum,
     )
+    from aion_encoder.readouts import RedshiftDistribution, fit_recalibration, read_redshift
 
 __all__ = [
     "ABSENT_TOKEN",
@@ -37,11 +38,14 @@ __all__ = [
     "ObservationError",
     "Photometry",
     "Pooling",
+    "RedshiftDistribution",
     "Refusal",
     "Spectrum",
     "TokenError",
     "fit_linear",
+    "fit_recalibration",
     "open_encoder",
+    "read_redshift",
 ]
 
 _HOME = {
@@ -60,11 +64,14 @@ _HOME = {
     "ObservationError": "errors",
     "Photometry": "observations",
     "Pooling": "identity",
+    "RedshiftDistribution": "readouts",
     "Refusal": "encoded",
     "Spectrum": "observations",
     "TokenError": "errors",
     "fit_linear": "heads",
+    "fit_recalibration": "readouts",
     "open_encoder": "encoder",
+    "read_redshift": "readouts",
 }
 
 
