@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
     from aion_encoder.encoder import Encoder, open_encoder
     from aion_encoder.errors import CheckpointError, EncoderError, ObservationError, TokenError
-    from aion_encoder.heads import LinearHead, fit_linear
+    from aion_encoder.heads import Head, LinearHead, fit_linear
     from aion_encoder.identity import EncoderIdentity, Pooling
     from aion_encoder.observations import (
         MODALITIES,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Spectrum,
     )
     from aion_encoder.readouts import RedshiftDistribution, fit_recalibration, read_redshift
+    from aion_encoder.residual_head import ResidualHead
 
 __all__ = [
     "ABSENT_TOKEN",
@@ -31,6 +32,7 @@ __all__ = [
     "EncoderError",
     "EncoderIdentity",
     "GaiaXp",
+    "Head",
     "Image",
     "LinearHead",
     "Note",
@@ -40,6 +42,7 @@ __all__ = [
     "Pooling",
     "RedshiftDistribution",
     "Refusal",
+    "ResidualHead",
     "Spectrum",
     "TokenError",
     "fit_linear",
@@ -57,6 +60,7 @@ _HOME = {
     "EncoderError": "errors",
     "EncoderIdentity": "identity",
     "GaiaXp": "observations",
+    "Head": "heads",
     "Image": "observations",
     "LinearHead": "heads",
     "Note": "encoded",
@@ -66,6 +70,7 @@ _HOME = {
     "Pooling": "identity",
     "RedshiftDistribution": "readouts",
     "Refusal": "encoded",
+    "ResidualHead": "residual_head",
     "Spectrum": "observations",
     "TokenError": "errors",
     "fit_linear": "heads",
