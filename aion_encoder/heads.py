@@ -267,6 +267,8 @@ _KINDS: Mapping[str, type[LinearHead] | type[ResidualHead]] = {
     each.kind: each for each in (LinearHead, ResidualHead)
 }
 
+_KINDS_KEY = "kinds"
+
 
 def save_heads(
     path: Path,
@@ -282,7 +284,8 @@ def save_heads(
     heads
         Name (a modality) to head.
     metadata
-        What JSON can hold; kept in the file's header, beside the kind of each head.
+        What JSON can hold; kept in the file's header, where ``kinds`` is added: the kind of each
+        head.
     """
     tensors = {
         f"{name}.{part}": np.array(getattr(head, part))
@@ -290,11 +293,10 @@ def save_heads(
         for part in head.parts
         if getattr(head, part) is not None
     }
-    header = {
-        "metadata": json.dumps(dict(metadata or {}), sort_keys=True, allow_nan=False),
-        "kinds": json.dumps({name: head.kind for name, head in sorted(heads.items())}),
-    }
-    save_file(tensors, path, metadata=header)
+    # One entry only: safetensors writes several in any order, and equal heads must give equal bytes.
+    values = {**(metadata or {}), _KINDS_KEY: {name: head.kind for name, head in heads.items()}}
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    save_file(tensors, path, metadata={"metadata": text})
 
 
 def load_heads(path: Path) -> tuple[dict[str, LinearHead | ResidualHead], dict[str, Any]]:
@@ -310,11 +312,10 @@ def load_heads(path: Path) -> tuple[dict[str, LinearHead | ResidualHead], dict[s
     """
     try:
         with safe_open(path, framework="np") as file:
-            header = file.metadata() or {}
-            metadata = json.loads(header["metadata"])
+            metadata = json.loads((file.metadata() or {})["metadata"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
         names = sorted({key.rpartition(".")[0] for key in tensors})
-        kinds = json.loads(header.get("kinds", "{}"))
+        kinds = metadata.pop(_KINDS_KEY, {})
         heads = {name: _head(name, kinds.get(name, LinearHead.kind), tensors) for name in names}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} must be a file of heads, got: {error}") from error

@@ -131,11 +131,11 @@ def test_files_of_the_time_when_all_heads_were_linear(tmp_path: Path) -> None:
 
 def test_a_kind_of_the_future_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "heads.safetensors"
-    header = {"metadata": "{}", "kinds": json.dumps({"image": "quantum"})}
+    header = {"metadata": json.dumps({"kinds": {"image": "quantum"}})}
     save_file({"image.mean": np.zeros(3, np.float32)}, path, metadata=header)
     with pytest.raises(CheckpointError, match="kind 'quantum', this program knows linear, resid"):
         load_heads(path)
-    header["kinds"] = json.dumps({"image": "residual"})
+    header["metadata"] = json.dumps({"kinds": {"image": "residual"}})
     save_file({"image.mean": np.zeros(3, np.float32)}, path, metadata=header)
     with pytest.raises(CheckpointError, match=r"must be a file of heads, got: .*projection"):
         load_heads(path)
