@@ -1,6 +1,6 @@
 """From survey files to a published index: joins the parts, notices what is missing.
 
-plan -> encode -> rows -> spaces -> link -> align -> calibrate -> verify -> publish
+plan -> encode -> rows -> link -> spaces, calibrated -> align -> verify -> publish
 """
 
 import shutil
@@ -172,10 +172,11 @@ def _make(
             composer.keep(name)
         else:
             composer.add(name, by_release[name])
+    announce("linking sources")
+    # Before the spaces: to calibrate them it must be known who is the same source.
+    composer.link()
     announce("filling spaces")
     composer.fill_spaces()
-    announce("linking sources")
-    composer.link()
     announce("aligning modalities")
     notes = [note for note in [fill_shared(composer)] if note]
     unclaimed = _write_unclaimed(composer, wanted)

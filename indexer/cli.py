@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from indexer.cli_query import query_of, query_options, taken
+from indexer.cli_query import example_options, query_of, query_options, taken
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
 from indexer.software import software_version
@@ -247,6 +247,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("index", type=_PATH)
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
+@example_options
 @search_options
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."
@@ -271,7 +272,7 @@ def search(
 ) -> None:
     """Find what is most similar to an object or to a file.
 
-    The query itself is left out of the answer.
+    The query itself is left out of the answer, and so is every further example.
     """
     from indexer.export import format_of
     from indexer.search import open_searcher

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 from aion_encoder.observations import MODALITIES
 from indexer.arrow_tables import map_table, numpy_column
 from indexer.assemble import Assembled, assemble
-from indexer.calibration import calibrate, write_calibration
+from indexer.calibration import Side, calibrate, write_calibration
 from indexer.encode import Staged
 from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.index_model import (
@@ -38,6 +38,7 @@ from indexer.publish import adopt
 from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
 from indexer.staged_vectors import StagedVectors
 from indexer.tools import EncoderLike
+from indexer.verdicts import Filled, nearest_scores
 
 __all__ = ["Composer", "Draft"]
 
@@ -205,6 +206,8 @@ class Composer:
         dim: int,
         users: Mapping[str, tuple[str, ...]],
         new: Sequence[str],
+        *,
+        anew: bool = False,
     ) -> None:
         """Fill the vectors of new segments into FAISS files, and calibrate the space.
 
@@ -214,13 +217,15 @@ class Composer:
             All segments with vectors in the space, with their modalities.
         new
             Those whose vectors were just written.
+        anew
+            Whether the space itself is new, so that what its published lists share is no use.
         """
         fillings = {
             f"{release}:{modality}": self.filling(release, name, modality)
             for release, modalities in sorted(users.items())
             for modality in modalities
         }
-        trained = self._quantizer(name, unit, fillings)
+        trained = self._quantizer(name, unit, fillings, anew)
         for release in new:
             for modality in users[release]:
                 filling = self.filling(release, name, modality)
@@ -230,7 +235,11 @@ class Composer:
             for release, modalities in users.items()
             for modality in modalities
         }
-        write_calibration(self.root / calibration_file(unit), calibrate(name, vectors))
+        calibration = calibrate(name, vectors)
+        if name in MODALITIES:
+            nearest = nearest_scores(self._filled(name, vectors), self._partners)
+            calibration = calibration.model_copy(update={"nearest": nearest})
+        write_calibration(self.root / calibration_file(unit), calibration)
         present = {modality for modalities in users.values() for modality in modalities}
         self.spaces[name] = SpaceInfo(
             directory=unit,
@@ -238,10 +247,30 @@ class Composer:
             dim=dim,
         )
 
-    def _quantizer(self, name: str, unit: str, fillings: Mapping[str, Filling]) -> Any | None:
+    def _filled(self, name: str, vectors: Mapping[Side, Any]) -> dict[Side, Filled]:
         from indexer import ann
 
-        if self.before is not None and name in self.before.spaces:
+        return {
+            (release, modality): Filled(
+                self.rows_with(release, modality),
+                each,
+                ann.load(self.filling(release, name, modality).ann_path),
+            )
+            for (release, modality), each in vectors.items()
+        }
+
+    def _partners(
+        self, release: str, rows: Int64[np.ndarray, " n"], other: str
+    ) -> Int64[np.ndarray, " n"]:
+        links = self.linked(release, other)
+        return np.full(len(rows), -1) if links is None else links.partners(release, rows)
+
+    def _quantizer(
+        self, name: str, unit: str, fillings: Mapping[str, Filling], anew: bool
+    ) -> Any | None:
+        from indexer import ann
+
+        if self.before is not None and name in self.before.spaces and not anew:
             trained = self.index / quantizer_file(self.before.spaces[name].directory)
             if trained.exists():
                 index = ann.load_trained(trained)

@@ -9,6 +9,7 @@ from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
 from indexer.spaces import SHARED
+from indexer.verdicts import Verdict
 
 __all__ = ["index_receipt", "receipt_of"]
 
@@ -52,6 +53,7 @@ def receipt_of(
     space: str,
     searched: Sequence[str],
     left_out: Sequence[str],
+    verdict: Verdict,
 ) -> dict[str, Any]:
     """Return the receipt of one answer.
 
@@ -63,6 +65,8 @@ def receipt_of(
         Releases whose objects could be hits.
     left_out
         Keys of objects that could not, being the query or its source.
+    verdict
+        Whether the query is like what the index holds.
     """
     # Through links, neighbours come from every release of the query's own modality.
     compared = to if bridge != "linked" else query.modality
@@ -89,6 +93,8 @@ def receipt_of(
         "read_as": dict(query.assumptions),
         "file_sha256": query.sha256,
         "left_out": list(left_out),
+        "verdict": verdict.document(),
+        **({} if query.examples is None else {"examples": query.examples.named()}),
     }
 
 
