@@ -248,9 +248,8 @@ def fit_linear_into(moments: PairMoments, *, ridge: float) -> LinearHead:
         cov_x + ridge * mean_variance * np.eye(len(cov_x)), rcond=1e-10, hermitian=True
     )
     projection = inverse @ cross
-    spread = np.sqrt(
-        np.einsum("dk,de,ek->k", projection, cov_x, projection) * np.diagonal(cov_y).clip(0.0)
-    )
+    explained = np.einsum("dk,de,ek->k", projection, cov_x, projection)
+    spread = np.sqrt(explained.clip(0.0) * np.diagonal(cov_y).clip(0.0))
     agreement = np.einsum("dk,dk->k", projection, cross)
     correlations = np.divide(agreement, spread, out=np.zeros_like(spread), where=spread > 0.0)
     return LinearHead(
@@ -293,7 +292,7 @@ def save_heads(
         for part in head.parts
         if getattr(head, part) is not None
     }
-    # One entry only: safetensors writes several in any order, and equal heads must give equal bytes.
+    # One entry: safetensors writes several in any order, and equal heads must give equal bytes.
     values = {**(metadata or {}), _KINDS_KEY: {name: head.kind for name, head in heads.items()}}
     text = json.dumps(values, sort_keys=True, allow_nan=False)
     save_file(tensors, path, metadata={"metadata": text})

@@ -27,7 +27,7 @@ from indexer.tools import EncoderLike, Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
 
-__all__ = ["BuildReport", "EncodeReport", "build", "encode"]
+__all__ = ["BuildReport", "EncodeReport", "build", "builder_name", "encode", "files_of"]
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _make(
         reasons = "no object could be indexed"
         rejected = sum(each.rejected for each in staged)
         raise BuildError(f"{reasons}: {rejected} were read and all were rejected; see `plan`")
-    builder = f"aion-search {_version()}"
+    builder = builder_name()
     composer = Composer(index, before, encoder, builder)
     announce("writing catalogues")
     for release in wanted.plan.releases:
@@ -178,7 +178,7 @@ def _make(
     announce("filling spaces")
     composer.fill_spaces()
     announce("aligning modalities")
-    notes = [note for note in [fill_shared(composer)] if note]
+    notes = fill_shared(composer)
     unclaimed = _write_unclaimed(composer, wanted)
     sha256 = {
         name: {path: digest for each in parts for path, digest in each.inputs.items()}
@@ -204,8 +204,8 @@ def _make(
         links=tuple(composer.links),
         unclaimed=unclaimed,
         unclaimed_files=len(wanted.unclaimed()),
-        notes=tuple(notes),
-        files=_files(next_dir(index), before),
+        notes=notes,
+        files=files_of(next_dir(index), before),
     )
     announce("verifying")
     verify(next_dir(index), info=info, hashes=False).raise_for_problems()
@@ -213,11 +213,12 @@ def _make(
     return info
 
 
-def _version() -> str:
+def builder_name() -> str:
+    """Return name and version of this software, as `index.json` states them."""
     try:
-        return version("aion-search")
+        return f"aion-search {version('aion-search')}"
     except PackageNotFoundError:
-        return "0.1.0"
+        return "aion-search 0.1.0"
 
 
 def _write_unclaimed(composer: Composer, wanted: Wanted) -> str:
@@ -230,7 +231,8 @@ def _write_unclaimed(composer: Composer, wanted: Wanted) -> str:
     return unit
 
 
-def _files(root: Path, before: IndexInfo | None) -> dict[str, FileInfo]:
+def files_of(root: Path, before: IndexInfo | None) -> dict[str, FileInfo]:
+    """Return size and hash of every file of the next index."""
     known = {} if before is None else before.files
     files = {}
     for path in sorted(each for each in root.rglob("*") if each.is_file()):
