@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from indexer.export import FORMATS, render_hits, write_hits
     from indexer.hits import Hits
     from indexer.index_file import Index, open_index
+    from indexer.labels import Labels, read_labels
     from indexer.manifests import Manifest, load_manifest
     from indexer.options import SearchOptions
     from indexer.previews import Preview
@@ -43,6 +44,7 @@ __all__ = [
     "Index",
     "IndexFormatError",
     "IndexerError",
+    "Labels",
     "LockedError",
     "Manifest",
     "ManifestError",
@@ -59,6 +61,7 @@ __all__ = [
     "open_index",
     "open_searcher",
     "read_image_file",
+    "read_labels",
     "read_spectrum_file",
     "read_xp_file",
     "render_hits",
@@ -73,6 +76,7 @@ _HOME = {
     "Index": "index_file",
     "IndexFormatError": "errors",
     "IndexerError": "errors",
+    "Labels": "labels",
     "LockedError": "errors",
     "Manifest": "manifests",
     "ManifestError": "errors",
@@ -89,6 +93,7 @@ _HOME = {
     "open_index": "index_file",
     "open_searcher": "search",
     "read_image_file": "readers.uploads",
+    "read_labels": "labels",
     "read_spectrum_file": "readers.uploads",
     "read_xp_file": "readers.uploads",
     "render_hits": "export",
