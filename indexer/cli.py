@@ -14,6 +14,7 @@ import click
 
 from indexer.bar import progress_bar
 from indexer.cli_align import align
+from indexer.cli_evaluate import evaluate
 from indexer.cli_query import example_options, query_of, query_options, taken
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
@@ -72,6 +73,7 @@ def main() -> None:
 
 
 main.add_command(align)
+main.add_command(evaluate)
 
 root_option = click.option(
     "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."

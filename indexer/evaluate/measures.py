@@ -4,6 +4,7 @@ Lists of hits are numbers of objects, best first, padded with -1 behind their tr
 is neither found nor missed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ __all__ = [
     "Interval",
     "RedshiftScores",
     "bootstrap",
+    "bootstrap_of",
     "crps",
     "dcg",
     "found_share",
@@ -69,10 +71,26 @@ def bootstrap(
     if not len(known):
         return Interval(np.nan, np.nan, np.nan, 0)
     of = np.mean if statistic == "mean" else np.median
+    return bootstrap_of(lambda chosen: float(of(known[chosen])), len(known), seed)
+
+
+def bootstrap_of(of: Callable[[Int64[np.ndarray, " m"]], float], count: int, seed: int) -> Interval:
+    """Return any statistic of queries, with a percentile interval over queries.
+
+    Parameters
+    ----------
+    of
+        The statistic of some queries, given their numbers, which may repeat.
+    count
+        How many queries there are.
+    """
+    if not count:
+        return Interval(np.nan, np.nan, np.nan, 0)
     rng = np.random.default_rng(seed)
-    again = [of(known[rng.integers(len(known), size=len(known))]) for _ in range(RESAMPLES)]
-    low, high = np.percentile(again, [2.5, 97.5])
-    return Interval(float(of(known)), float(low), float(high), len(known))
+    again = [of(rng.integers(count, size=count)) for _ in range(RESAMPLES)]
+    known = [each for each in again if np.isfinite(each)]
+    low, high = np.percentile(known, [2.5, 97.5]) if known else (np.nan, np.nan)
+    return Interval(float(of(np.arange(count))), float(low), float(high), count)
 
 
 # Index fidelity.
