@@ -75,7 +75,7 @@ def build(
 
     Work that a killed build finished is not done again. Segments whose files, manifest and
     encoder are unchanged stay as they are, with the spaces and heads they use; new segments are
-    filled into these. To fit everything anew, build into another folder.
+    filled into these. To fit heads anew, `align`; everything anew, build into another folder.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _make(
             composer.add(name, by_release[name])
     announce("linking sources")
     # Before the spaces: to calibrate them it must be known who is the same source.
-    composer.link()
+    composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})
     announce("filling spaces")
     composer.fill_spaces()
     announce("aligning modalities")

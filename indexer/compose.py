@@ -32,8 +32,17 @@ from indexer.layout import (
     segment_unit,
     space_unit,
 )
-from indexer.links import PairLinks, Positions, match, read_links, write_links
+from indexer.links import (
+    LinkEpochs,
+    PairLinks,
+    Positions,
+    link_epochs,
+    match,
+    read_links,
+    write_links,
+)
 from indexer.plan import ReleasePlan, inputs_info
+from indexer.proper_motion import motions_of
 from indexer.publish import adopt
 from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
 from indexer.staged_vectors import StagedVectors
@@ -278,15 +287,29 @@ class Composer:
                 return index
         return train_quantizer(self.root, unit, fillings)
 
-    def link(self) -> None:
-        """Link every two releases, except those whose links are published and still hold."""
+    def link(self, epochs: Mapping[str, float] | None = None) -> None:
+        """Link every two releases, except those whose links are published and still hold.
+
+        Parameters
+        ----------
+        epochs
+            Julian year of the positions of each release. None: those of the manifest are not at
+            hand, and every link between segments that stay is kept.
+        """
         names = sorted(self.drafts)
         for position, a in enumerate(names):
             for b in names[position + 1 :]:
-                if self.drafts[a].kept is not None and self.drafts[b].kept is not None:
+                stay = self.drafts[a].kept is not None and self.drafts[b].kept is not None
+                if epochs is None:
+                    assert stay
                     self._keep_links(a, b)
                     continue
-                pair = PairLinks((a, b), *match(self._positions(a), self._positions(b)))
+                sides = self._positions(a, epochs[a]), self._positions(b, epochs[b])
+                compared = link_epochs(*sides)
+                if stay and compared == self._published_epochs(a, b):
+                    self._keep_links(a, b)
+                    continue
+                pair = PairLinks((a, b), *match(*sides), compared)
                 if len(pair.row_a):
                     path = links_unit(a, b, self.generation)
                     write_links(self.root / path, pair)
@@ -299,13 +322,22 @@ class Composer:
                 adopt(self.index, links.path)
                 self.links.append(links)
 
-    def _positions(self, name: str) -> Positions:
+    def _published_epochs(self, a: str, b: str) -> LinkEpochs | None:
+        assert self.before is not None
+        for links in self.before.links:
+            if links.releases == (a, b):
+                return read_links(self.index / links.path, (a, b)).epochs
+        return None
+
+    def _positions(self, name: str, epoch_yr: float) -> Positions:
         table = self.rows(name)
         ids = table.column("object_id")
         return Positions(
             numpy_column(table, "ra_deg"),
             numpy_column(table, "dec_deg"),
             lambda row: str(ids[row].as_py()),
+            epoch_yr,
+            motions_of(table),
         )
 
     def linked(self, a: str, b: str) -> PairLinks | None:
