@@ -61,7 +61,7 @@ def equal_brightness(
         len(pool),
         split="test cells",
         healpix_order=bench.split.order,
-        exclusion="nothing; of several entries of one source the best-ranked counts",
+        exclusion="nothing; the best of a source's entries counts",
     )
     chance = float(np.mean(chances))
     note = f"{len(numbers) - len(asked)} queries have fewer than {_LEAST_GALLERY} such objects"

@@ -15,7 +15,7 @@ from indexer.evaluate.measures import (
     tie_tolerant_recall,
 )
 from indexer.evaluate.pool import Pool, left_out, pool_of
-from indexer.evaluate.records import Gallery, Mode, Recorder, SuiteResult
+from indexer.evaluate.records import SWEEP, Gallery, Mode, Recorder, SuiteResult
 from indexer.evaluate.searches import Lists, exact_lists, index_lists, random_lists
 from indexer.neighbours import CANDIDATES_PER_NEIGHBOUR
 from indexer.options import SearchOptions
@@ -119,22 +119,22 @@ def _self_retrieval(
     keys: list[str],
     gallery: Gallery,
 ) -> None:
-    """Ask with indexed vectors: each must find itself, or another that equals it."""
+    """Ask with indexed vectors: each must find itself; exact duplicates are counted apart."""
     nothing = [np.empty(0, np.int64)] * len(numbers)
     kept = Gallery(gallery.name, gallery.size, exclusion="nothing")
     found = index_lists(pool, vectors, 1, nothing)
-    itself = found.numbers[:, 0] == numbers
     best = exact_lists(pool, vectors, 2, nothing)
     twins = best.scores[:, 1] >= best.scores[:, 0]
+    itself = np.where(twins, np.nan, found.numbers[:, 0] == numbers)
     recorder.add(
         "self_retrieval",
-        itself.astype(float),
+        itself,
         keys=keys,
         gallery=kept,
         mode="index",
         direction=direction,
         k=1,
-        note=f"{int(twins.sum())} queries have an exact duplicate",
+        note=f"{int(twins.sum())} further queries have an exact duplicate",
     )
 
 
@@ -248,7 +248,7 @@ def _curve(
 
         lists, taken = _timed(ask, len(numbers))
         values = recall(lists, exact.numbers, _K)
-        arm = "every vector" if flat else f"nprobe {nprobe}, depth {depth}"
+        arm = "every vector" if flat else f"{SWEEP}{nprobe}, depth {depth}"
         record = recorder.add(
             "recall",
             values,

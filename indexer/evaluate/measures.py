@@ -17,6 +17,7 @@ __all__ = [
     "RedshiftScores",
     "bootstrap",
     "bootstrap_of",
+    "chance_of_partner",
     "crps",
     "dcg",
     "found_share",
@@ -38,6 +39,8 @@ __all__ = [
 PADDING = -1
 RESAMPLES = 1000
 """Of a bootstrap."""
+
+_RESAMPLED_AT_ONCE = 1_000_000
 
 TIE_MARGIN = 1e-3
 NORMAL_MAD = 1.4826
@@ -70,8 +73,21 @@ def bootstrap(
     known = known[np.isfinite(known)]
     if not len(known):
         return Interval(np.nan, np.nan, np.nan, 0)
-    of = np.mean if statistic == "mean" else np.median
-    return bootstrap_of(lambda chosen: float(of(known[chosen])), len(known), seed)
+    rng = np.random.default_rng(seed)
+    # Many resamples at once: one by one, they take longer than the searches.
+    at_once = max(1, _RESAMPLED_AT_ONCE // len(known))
+    again = []
+    for start in range(0, RESAMPLES, at_once):
+        shape = (min(at_once, RESAMPLES - start), len(known))
+        resampled = known[rng.integers(len(known), size=shape)]
+        again.append(_middle(resampled, statistic))
+    low, high = np.percentile(np.concatenate(again), [2.5, 97.5])
+    value = float(_middle(known[None, :], statistic)[0])
+    return Interval(value, float(low), float(high), len(known))
+
+
+def _middle(rows: np.ndarray[Any, Any], statistic: str) -> np.ndarray[Any, Any]:
+    return np.asarray(rows.mean(axis=1) if statistic == "mean" else np.median(rows, axis=1))
 
 
 def bootstrap_of(of: Callable[[Int64[np.ndarray, " m"]], float], count: int, seed: int) -> Interval:
@@ -165,6 +181,19 @@ def rank_of_partner(
     best = np.where(partners, scores, -np.inf).max(axis=1, initial=-np.inf)
     better = ((scores >= best[:, None]) & ~partners & np.isfinite(scores)).sum(axis=1)
     return np.where(np.isfinite(best), better + 1, 0).astype(np.int64)
+
+
+def chance_of_partner(entries: Int64[np.ndarray, " q"], size: int, k: int) -> float:
+    """Return the mean chance that the best of a source's entries is among the first k of a gallery.
+
+    1 - C(N - k, m) / C(N, m) for m entries among N objects in random order: k / N for one.
+    """
+    entries = np.asarray(entries, np.int64)
+    missed = np.ones(len(entries))
+    for at in range(int(entries.max(initial=0))):
+        left = np.maximum(size - k - at, 0) / (size - at)
+        missed = np.where(at < entries, missed * left, missed)
+    return float(np.mean(1.0 - missed)) if len(entries) else float("nan")
 
 
 def recall_ceiling(positives: int, k: int) -> float:

@@ -11,6 +11,7 @@ from indexer.evaluate.pool import Pool, left_out, pool_of
 from indexer.evaluate.published import RETRIEVAL, bar
 from indexer.evaluate.records import Gallery, Recorder, SuiteResult
 from indexer.evaluate.searches import Lists, exact_lists, feature_lists, index_lists
+from indexer.spaces import to_unit
 
 __all__ = ["DEPTHS", "graded_ndcg", "morphology", "random_ndcg", "searched"]
 
@@ -21,6 +22,9 @@ DEPTHS = (10, 1000)
 
 PERMUTATIONS, PERMUTATION_SEED = 50, 42
 """Of the random control, as in the authors' scripts."""
+
+EXAMPLES = (1, 2, 5, 10, 15)
+GROUPS = 50
 
 _LEAST = 20
 _IDEAL = "ideal of the whole pool, the query included"
@@ -86,7 +90,35 @@ def _one(
                 recorder, pool, numbers, found, votes, gallery, arm, looked_for, release
             )
         bars += random_ndcg(recorder, votes, gallery, looked_for, release, arm)
+    averaging(bench, recorder, pool, votes, looked_for)
     return bars
+
+
+def averaging(
+    bench: Bench, recorder: Recorder, pool: Pool, votes: np.ndarray[Any, Any], looked_for: str
+) -> None:
+    """Ask with the mean of several clear examples, as the AION-1 paper does up to fifteen.
+
+    Fifty groups are drawn for every number of examples; the examples do not count as hits.
+    """
+    clear = np.flatnonzero(votes > CLEAR_VOTE)
+    rng = np.random.default_rng(bench.seed)
+    (release,) = pool.releases
+    for count in (each for each in EXAMPLES if each <= len(clear) // 2):
+        groups = [np.sort(rng.choice(clear, count, replace=False)) for _ in range(GROUPS)]
+        vectors = np.stack([pool.vectors(group).mean(axis=0) for group in groups])
+        lists = index_lists(pool, np.asarray(to_unit(vectors), np.float32), DEPTHS[0], groups)
+        recorder.add(
+            f"ndcg_of_mean.{looked_for}",
+            ndcg(lists.take(votes, 0.0), votes, DEPTHS[0], "exponential"),
+            keys=[f"group {each}" for each in range(GROUPS)],
+            gallery=Gallery(f"{release} with votes", len(pool), exclusion="the examples"),
+            mode="index",
+            arm=f"mean of {count}",
+            direction=release,
+            formula=f"exponential gain, {_IDEAL}",
+            k=DEPTHS[0],
+        )
 
 
 def searched(

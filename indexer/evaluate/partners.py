@@ -15,7 +15,12 @@ from jaxtyping import Int64
 from indexer.align import ALIGNED_MODALITIES
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.equal_brightness import equal_brightness
-from indexer.evaluate.measures import bootstrap, mutual_neighbours, rank_of_partner
+from indexer.evaluate.measures import (
+    bootstrap,
+    chance_of_partner,
+    mutual_neighbours,
+    rank_of_partner,
+)
 from indexer.evaluate.physics import agreement
 from indexer.evaluate.pool import Pool
 from indexer.evaluate.records import Gallery, Mode, Recorder, SuiteResult
@@ -219,7 +224,7 @@ def _identity(
         len(pool),
         split="test cells",
         healpix_order=bench.split.order,
-        exclusion="nothing; of several entries of one source the best-ranked counts",
+        exclusion="nothing; the best of a source's entries counts",
     )
     nothing = [np.empty(0, np.int64)] * len(numbers)
     deepest = min(_DEEPEST, len(pool))
@@ -233,6 +238,8 @@ def _identity(
             pool, vectors, _shuffled(sources, bench.seed)
         ),
     }
+    entries = (sources[:, None] == pool.sources[None, :]).sum(axis=1)
+    alone = bool((entries == 1).all())
     curves = []
     for (name, mode), rank in ranks.items():
         common: dict[str, Any] = {
@@ -245,14 +252,17 @@ def _identity(
         for k in FOUND_AT:
             if k <= len(pool):
                 found = ((rank > 0) & (rank <= k)).astype(float)
-                recorder.add("r_at_k", found, k=k, rank=rank, chance=k / len(pool), **common)
+                chance = chance_of_partner(entries, len(pool), k)
+                recorder.add("r_at_k", found, k=k, rank=rank, chance=chance, **common)
         # A partner beyond the end of a list is at least one place behind it.
         placed = np.where(rank > 0, rank, len(pool)).astype(float)
         note = "" if mode != "index" else f"partners beyond rank {deepest} count as {len(pool)}"
         common["note"] = note
-        middle = dict(common, statistic="median", chance=len(pool) / 2.0)
-        recorder.add("median_rank", placed, **middle)
-        recorder.add("median_rank_over_n", placed / len(pool), **{**middle, "chance": 0.5})
+        middle = dict(common, statistic="median")
+        # Of several entries of a source the best counts: then no simple value is chance.
+        half = 0.5 if alone else np.nan
+        recorder.add("median_rank", placed, chance=half * len(pool), **middle)
+        recorder.add("median_rank_over_n", placed / len(pool), chance=half, **middle)
         recorder.add("map", np.where(rank > 0, 1.0 / np.maximum(rank, 1), 0.0), **common)
         curves.append(_rank_curve(name, mode, direction, len(pool), placed))
     return curves

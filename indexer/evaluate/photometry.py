@@ -8,7 +8,7 @@ import pyarrow.dataset as ds
 from jaxtyping import Float64
 
 from indexer.evaluate.pool import Pool
-from indexer.layout import catalog_dir
+from indexer.layout import catalog_dir, unplaced_file
 
 __all__ = ["photometry_of"]
 
@@ -48,19 +48,21 @@ def photometry_of(pool: Pool) -> Float64[np.ndarray, "n d"] | None:
 
 def _columns(pool: Pool, release: str) -> dict[str, np.ndarray[Any, Any]]:
     segment = pool.index.segment(release)
-    folder = pool.index.path / catalog_dir(segment.info.directory) / _DATASET
-    if not folder.exists():
-        return {}
-    dataset = ds.dataset(folder, format="parquet")
-    kept = [name for name in dataset.schema.names if _kind(name)]
-    table = dataset.to_table(columns=["row", *kept])
-    place = table.column("row").to_numpy()
-    found = {}
-    for name in sorted(kept, key=_wavelength_order):
-        raw = np.full(len(segment), np.nan)
-        raw[place] = table.column(name).to_numpy().astype(np.float64)
-        found[name] = _as_magnitude(name, raw[pool.rows[release]])
-    return found
+    unit = segment.info.directory
+    parts = (pool.index.path / catalog_dir(unit) / _DATASET, pool.index.path / unplaced_file(unit))
+    tables = [ds.dataset(part, format="parquet") for part in parts if part.exists()]
+    kept = sorted({name for each in tables for name in each.schema.names if _kind(name)})
+    raw = {name: np.full(len(segment), np.nan) for name in kept}
+    for each in tables:
+        names = [name for name in kept if name in each.schema.names]
+        table = each.to_table(columns=["row", *names])
+        place = table.column("row").to_numpy()
+        for name in names:
+            raw[name][place] = table.column(name).to_numpy().astype(np.float64)
+    return {
+        name: _as_magnitude(name, raw[name][pool.rows[release]])
+        for name in sorted(kept, key=_wavelength_order)
+    }
 
 
 def _kind(name: str) -> str:

@@ -10,11 +10,14 @@ import pyarrow as pa
 from indexer.evaluate.measures import Interval, bootstrap, bootstrap_of
 from indexer.queries import plain_number
 
-__all__ = ["Gallery", "Mode", "Record", "Recorder", "SuiteResult"]
+__all__ = ["SWEEP", "Gallery", "Mode", "Record", "Recorder", "SuiteResult"]
 
 Mode = Literal["exact", "index", "random", "baseline"]
 """How neighbours were found: every vector compared; through the FAISS files; in random order; by
 something other than the encoder's vectors."""
+
+SWEEP = "nprobe "
+"""How the name of an arm begins that is one setting of a sweep."""
 
 QUERY_SCHEMA = pa.schema(
     [

@@ -143,7 +143,7 @@ def predictions_of(
     neighbourly("reference recipe", "exact", recipe, cosine=False)
     lists = random_lists(len(train), neighbours[0], gone, bench.seed)
     even = (lists.numbers >= 0).astype(np.float64)
-    arm = f"{neighbours[0]} random objects"
+    arm = f"{neighbours[0]} neighbours, cosine"
     found[arm, "random"] = (mean_of_neighbours(lists, values, even), lists, even)
     found["ridge", "baseline"] = (ridge(own, values, asked), None, None)
     middle = np.full(len(question.numbers), np.median(values))

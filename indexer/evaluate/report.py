@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from indexer.evaluate.figures import figures_of
-from indexer.evaluate.records import Record, SuiteResult
+from indexer.evaluate.records import SWEEP, Record, SuiteResult
 from indexer.printing import aligned
 
 if TYPE_CHECKING:
@@ -94,22 +94,27 @@ def _cells(line: Mapping[str, Any]) -> dict[str, str]:
         "measure": f"{name} ({record.formula})" if record.formula else name,
         **{mode: _with_interval(known[mode]) if mode in known else "" for mode in _MODES},
         "chance": _number(chances[0]) if chances else "",
+        "N": str(record.gallery.size),
+        "without": record.gallery.exclusion,
         "published": f"{_number(bars[0].bar)}, {bars[0].bar_of}" if bars else "",
         "queries": str(record.queries),
-        "gallery": f"{record.gallery.name} ({record.gallery.size}); without "
-        f"{record.gallery.exclusion}",
+        "gallery": record.gallery.name,
     }
 
 
 def report_text(result: SuiteResult) -> str:
     """Return a suite as a table for a terminal: exact, index, random and baseline side by side."""
     lines = [result.title, ""]
-    table = [_cells(line) for line in _lines(result.records)]
-    shown = ("direction", "arm", "measure", *_MODES, "chance", "queries")
+    # A sweep is a figure, not a table for a terminal.
+    records = [each for each in result.records if not each.arm.startswith(SWEEP)]
+    table = [_cells(line) for line in _lines(records)]
+    shown = ["direction", "arm", "measure", *_MODES, "chance", "queries", "N"]
+    if len({row["without"] for row in table}) > 1:
+        shown.append("without")
     if table:
         used = [name for name in shown if any(row[name] for row in table)]
         header = [_HEADS.get(name, name) for name in used]
-        numbers = {_HEADS[mode] for mode in _MODES} | {"chance", "queries"}
+        numbers = {_HEADS[mode] for mode in _MODES} | {"chance", "queries", "N"}
         lines.append(aligned(header, ([row[name] for name in used] for row in table), numbers))
     lines += [f"not measured: {reason}" for reason in result.skipped]
     return "\n".join(lines)
@@ -188,7 +193,7 @@ def _table(result: SuiteResult) -> list[str]:
     if not rows:
         return ["<p>Nothing could be measured.</p>"]
     used = [name for name in rows[0] if any(row[name] for row in rows)]
-    numbers = {*_MODES, "chance", "queries"}
+    numbers = {*_MODES, "chance", "queries", "N"}
     kinds = {name: " class='number'" if name in numbers else "" for name in used}
     parts = ["<details open><summary>Numbers</summary><div class='wide'><table><tr>"]
     parts += [f"<th{kinds[name]}>{_HEADS.get(name, name)}</th>" for name in used]

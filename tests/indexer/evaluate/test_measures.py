@@ -131,6 +131,17 @@ def test_shuffled_partners_have_chance_recall():
     assert np.median(measures.rank_of_partner(scores, own)) == pytest.approx(50, abs=3)
 
 
+def test_the_chance_of_a_partner_with_several_entries():
+    assert measures.chance_of_partner(np.array([1, 1]), 100, 10) == pytest.approx(0.1)
+    # Of two entries: 1 - (90 * 89) / (100 * 99).
+    two = 1.0 - 90 * 89 / (100 * 99)
+    assert measures.chance_of_partner(np.array([2]), 100, 10) == pytest.approx(two)
+    mixed = measures.chance_of_partner(np.array([1, 2]), 100, 10)
+    assert mixed == pytest.approx(0.5 * (0.1 + two))
+    assert measures.chance_of_partner(np.array([1]), 5, 10) == 1.0
+    assert np.isnan(measures.chance_of_partner(np.empty(0, int), 5, 1))
+
+
 def test_the_ceiling_of_recall():
     assert measures.recall_ceiling(40, 10) == 0.25
     assert measures.recall_ceiling(4, 10) == 1.0
