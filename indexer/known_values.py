@@ -19,6 +19,9 @@ CATALOGUE_VALUES = ("redshift", "object_class", "magnitude")
 """Columns of every catalogue. Redshifts count only where the survey trusts them; magnitudes are
 in each release's own band."""
 
+_LABELS = {"redshift": "z"}
+"""Tables of labels have their own word for some columns of the catalogue."""
+
 Values = Mapping[str, np.ndarray[Any, Any]]
 """Per release one value a row: float64, NaN where unknown, or text, empty where unknown."""
 
@@ -45,7 +48,8 @@ def known_values(index: Index, name: str, labels: LabelSource | None = None) -> 
     Parameters
     ----------
     name
-        One of `CATALOGUE_VALUES`, or a label. A label goes before a column of the same name.
+        One of `CATALOGUE_VALUES`, or a label. A label goes before a column of the same name, and
+        the label ``z`` before the column ``redshift``.
     labels
         Where labels come from.
 
@@ -54,8 +58,11 @@ def known_values(index: Index, name: str, labels: LabelSource | None = None) -> 
     QueryError
         If neither the catalogue nor the labels have that name.
     """
-    if labels is not None and name in labels.names:
-        own = {release: np.asarray(each) for release, each in labels.values(name, index).items()}
+    label = name
+    if labels is not None and name not in labels.names:
+        label = _LABELS.get(name, name)
+    if labels is not None and label in labels.names:
+        own = {release: np.asarray(each) for release, each in labels.values(label, index).items()}
     elif name in CATALOGUE_VALUES:
         own = {release: _column(segment, name) for release, segment in index.segments.items()}
     else:

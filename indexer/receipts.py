@@ -11,11 +11,11 @@ from indexer.software import software_version
 from indexer.spaces import SHARED
 from indexer.verdicts import Verdict
 
-__all__ = ["index_receipt", "receipt_of"]
+__all__ = ["index_identity", "index_receipt", "receipt_of"]
 
 
-def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
-    """Return what all answers of one index with the same options have in common."""
+def index_identity(index: Index) -> dict[str, Any]:
+    """Return what every answer of an index says of the program, the index and its encoder."""
     encoder = index.info.encoder
     return {
         "software": software_version(),
@@ -33,8 +33,12 @@ def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
             "preprocessing": encoder.preprocessing,
         },
         "metric": "cosine",
-        "options": options.plain(),
     }
+
+
+def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
+    """Return what all answers of one index with the same options have in common."""
+    return {**index_identity(index), "options": options.plain()}
 
 
 @lru_cache(maxsize=8)
