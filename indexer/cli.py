@@ -16,6 +16,7 @@ from indexer.bar import progress_bar
 from indexer.cli_align import align
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
+from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, taken
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
@@ -75,6 +76,7 @@ def main() -> None:
 
 main.add_command(align)
 main.add_command(discordant)
+main.add_command(properties)
 main.add_command(evaluate)
 
 root_option = click.option(

@@ -39,7 +39,6 @@ from indexer.labelled import (
 from indexer.links import LINK_RADIUS_ARCSEC
 from indexer.neighbours import key_of, vector_of
 from indexer.queries import Query
-from indexer.resolve import around
 from indexer.search import Searcher
 
 __all__ = ["NEIGHBOURS", "PropertyReader"]
@@ -276,14 +275,13 @@ def _stored(index: Index, modality: str, place: Place) -> Float32[np.ndarray, " 
 
 
 def _own(index: Index, place: Place) -> frozenset[Place]:
-    """Return what is the same source: linked, or a repeated observation at the same position."""
+    """Return what is the same source: repeated observations in its release, and their links."""
     segment = index.segment(place[0])
     ra_deg, dec_deg = (float(segment.column(name)[place[1]]) for name in ("ra_deg", "dec_deg"))
-    own = {place, *index.links.source(*place)}
+    own = {place[1]}
     if np.isfinite(ra_deg) and np.isfinite(dec_deg):
-        near = around(index, ra_deg, dec_deg, LINK_RADIUS_ARCSEC)
-        own |= {(other.name, row) for _, _, other, row in near}
-    return frozenset(own)
+        own |= set(segment.cone(ra_deg, dec_deg, LINK_RADIUS_ARCSEC)[0].tolist())
+    return frozenset().union(*(index.links.source(place[0], row) for row in own))
 
 
 def _numbers(values: Values, found: LabelledNeighbours) -> Float64[np.ndarray, " n"]:

@@ -167,6 +167,10 @@ class Searcher:
         )
         return assemble(self.index, query, found, receipt, bridge=bridge, own=own, space=space)
 
+    def verdict(self, query: Query) -> Verdict:
+        """Say whether a query is like what the index holds; every answer carries it, too."""
+        return self._verdict(query, query.modality, self.source(query))
+
     def vector(self, query: Query, modality: str) -> Float32[np.ndarray, " dim"]:
         """Return the query's unit vector in the space of one of its modalities."""
         return self._vector(query, modality, modality)
