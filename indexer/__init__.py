@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from indexer.discordant import Discordants, find_discordant
     from indexer.errors import (
         AmbiguousError,
         BuildError,
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         SearchError,
         SeveralObjectsError,
     )
+    from indexer.estimates import ClassEstimate, NoEstimate, NumberEstimate
+    from indexer.examples import examples_query
     from indexer.export import FORMATS, render_hits, write_hits
     from indexer.hits import Hits
     from indexer.index_file import Index, open_index
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from indexer.manifests import Manifest, load_manifest
     from indexer.options import SearchOptions
     from indexer.previews import Preview
+    from indexer.properties import PropertyReader
     from indexer.queries import Query
     from indexer.readers.uploads import (
         Upload,
@@ -35,11 +39,14 @@ if TYPE_CHECKING:
         read_xp_file,
     )
     from indexer.search import Searcher, open_searcher
+    from indexer.verdicts import Verdict
 
 __all__ = [
     "FORMATS",
     "AmbiguousError",
     "BuildError",
+    "ClassEstimate",
+    "Discordants",
     "Hits",
     "Index",
     "IndexFormatError",
@@ -48,7 +55,10 @@ __all__ = [
     "LockedError",
     "Manifest",
     "ManifestError",
+    "NoEstimate",
+    "NumberEstimate",
     "Preview",
+    "PropertyReader",
     "Query",
     "QueryError",
     "ReadError",
@@ -57,6 +67,9 @@ __all__ = [
     "Searcher",
     "SeveralObjectsError",
     "Upload",
+    "Verdict",
+    "examples_query",
+    "find_discordant",
     "load_manifest",
     "open_index",
     "open_searcher",
@@ -72,6 +85,8 @@ _HOME = {
     "FORMATS": "export",
     "AmbiguousError": "errors",
     "BuildError": "errors",
+    "ClassEstimate": "estimates",
+    "Discordants": "discordant",
     "Hits": "hits",
     "Index": "index_file",
     "IndexFormatError": "errors",
@@ -80,15 +95,21 @@ _HOME = {
     "LockedError": "errors",
     "Manifest": "manifests",
     "ManifestError": "errors",
+    "NoEstimate": "estimates",
+    "NumberEstimate": "estimates",
     "Preview": "previews",
+    "PropertyReader": "properties",
     "Query": "queries",
     "QueryError": "errors",
     "ReadError": "errors",
     "SearchError": "errors",
-    "SeveralObjectsError": "errors",
     "SearchOptions": "options",
     "Searcher": "search",
+    "SeveralObjectsError": "errors",
     "Upload": "readers.uploads",
+    "Verdict": "verdicts",
+    "examples_query": "examples",
+    "find_discordant": "discordant",
     "load_manifest": "manifests",
     "open_index": "index_file",
     "open_searcher": "search",
