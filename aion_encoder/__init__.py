@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
     from aion_encoder.encoder import Encoder, open_encoder
     from aion_encoder.errors import CheckpointError, EncoderError, ObservationError, TokenError
-    from aion_encoder.heads import LinearHead, fit_linear
+    from aion_encoder.heads import Head, LinearHead, fit_linear
     from aion_encoder.identity import EncoderIdentity, Pooling
     from aion_encoder.observations import (
         MODALITIES,
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         Photometry,
         Spectrum,
     )
+    from aion_encoder.readouts import RedshiftDistribution, fit_recalibration, read_redshift
+    from aion_encoder.residual_head import ResidualHead
 
 __all__ = [
     "ABSENT_TOKEN",
@@ -30,6 +32,7 @@ __all__ = [
     "EncoderError",
     "EncoderIdentity",
     "GaiaXp",
+    "Head",
     "Image",
     "LinearHead",
     "Note",
@@ -37,11 +40,15 @@ __all__ = [
     "ObservationError",
     "Photometry",
     "Pooling",
+    "RedshiftDistribution",
     "Refusal",
+    "ResidualHead",
     "Spectrum",
     "TokenError",
     "fit_linear",
+    "fit_recalibration",
     "open_encoder",
+    "read_redshift",
 ]
 
 _HOME = {
@@ -53,6 +60,7 @@ _HOME = {
     "EncoderError": "errors",
     "EncoderIdentity": "identity",
     "GaiaXp": "observations",
+    "Head": "heads",
     "Image": "observations",
     "LinearHead": "heads",
     "Note": "encoded",
@@ -60,11 +68,15 @@ _HOME = {
     "ObservationError": "errors",
     "Photometry": "observations",
     "Pooling": "identity",
+    "RedshiftDistribution": "readouts",
     "Refusal": "encoded",
+    "ResidualHead": "residual_head",
     "Spectrum": "observations",
     "TokenError": "errors",
     "fit_linear": "heads",
+    "fit_recalibration": "readouts",
     "open_encoder": "encoder",
+    "read_redshift": "readouts",
 }
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from indexer.discordant import Discordants, find_discordant
     from indexer.errors import (
         AmbiguousError,
         BuildError,
@@ -20,12 +21,16 @@ if TYPE_CHECKING:
         SearchError,
         SeveralObjectsError,
     )
+    from indexer.estimates import ClassEstimate, NoEstimate, NumberEstimate
+    from indexer.examples import examples_query
     from indexer.export import FORMATS, render_hits, write_hits
     from indexer.hits import Hits
     from indexer.index_file import Index, open_index
+    from indexer.labels import Labels, read_labels
     from indexer.manifests import Manifest, load_manifest
     from indexer.options import SearchOptions
     from indexer.previews import Preview
+    from indexer.properties import PropertyReader
     from indexer.queries import Query
     from indexer.readers.uploads import (
         Upload,
@@ -34,19 +39,26 @@ if TYPE_CHECKING:
         read_xp_file,
     )
     from indexer.search import Searcher, open_searcher
+    from indexer.verdicts import Verdict
 
 __all__ = [
     "FORMATS",
     "AmbiguousError",
     "BuildError",
+    "ClassEstimate",
+    "Discordants",
     "Hits",
     "Index",
     "IndexFormatError",
     "IndexerError",
+    "Labels",
     "LockedError",
     "Manifest",
     "ManifestError",
+    "NoEstimate",
+    "NumberEstimate",
     "Preview",
+    "PropertyReader",
     "Query",
     "QueryError",
     "ReadError",
@@ -55,10 +67,14 @@ __all__ = [
     "Searcher",
     "SeveralObjectsError",
     "Upload",
+    "Verdict",
+    "examples_query",
+    "find_discordant",
     "load_manifest",
     "open_index",
     "open_searcher",
     "read_image_file",
+    "read_labels",
     "read_spectrum_file",
     "read_xp_file",
     "render_hits",
@@ -69,26 +85,36 @@ _HOME = {
     "FORMATS": "export",
     "AmbiguousError": "errors",
     "BuildError": "errors",
+    "ClassEstimate": "estimates",
+    "Discordants": "discordant",
     "Hits": "hits",
     "Index": "index_file",
     "IndexFormatError": "errors",
     "IndexerError": "errors",
+    "Labels": "labels",
     "LockedError": "errors",
     "Manifest": "manifests",
     "ManifestError": "errors",
+    "NoEstimate": "estimates",
+    "NumberEstimate": "estimates",
     "Preview": "previews",
+    "PropertyReader": "properties",
     "Query": "queries",
     "QueryError": "errors",
     "ReadError": "errors",
     "SearchError": "errors",
-    "SeveralObjectsError": "errors",
     "SearchOptions": "options",
     "Searcher": "search",
+    "SeveralObjectsError": "errors",
     "Upload": "readers.uploads",
+    "Verdict": "verdicts",
+    "examples_query": "examples",
+    "find_discordant": "discordant",
     "load_manifest": "manifests",
     "open_index": "index_file",
     "open_searcher": "search",
     "read_image_file": "readers.uploads",
+    "read_labels": "labels",
     "read_spectrum_file": "readers.uploads",
     "read_xp_file": "readers.uploads",
     "render_hits": "export",

@@ -1,49 +1,62 @@
-"""Alignment: heads that bring images and spectra into the space ``shared``.
+"""Alignment: heads that bring images, spectra and BP/RP coefficients into the space ``shared``.
 
-Fitted on linked pairs, objects of different releases that are one source. A fifth of the sky's
-cells is held out, and what the heads recover there is written beside them.
+Fitted on linked pairs, objects that are one source. Whole cells of the sky are held out: on one
+part the kind of heads is chosen, on the other is measured what the chosen ones recover. Both
+figures are written beside them.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
 
-from aion_encoder.heads import DIMENSIONS, EMPHASIS, RIDGE, LinearHead, fit_linear
+from aion_encoder.contrastive import Contrastive, Training, fit_contrastive
+from aion_encoder.heads import (
+    DIMENSIONS,
+    EMPHASIS,
+    RIDGE,
+    LinearHead,
+    fit_linear_into,
+    fit_linear_moments,
+)
+from aion_encoder.pair_moments import PairMoments
+from aion_encoder.residual_head import ResidualHead
+from indexer.pairs import (
+    ReleasePairs,
+    Split,
+    digest_of_pairs,
+    held_out_cells,
+    split_cells,
+    thinned,
+)
+from indexer.partner_recall import RECALL_AT, Gallery, galleries, mean_recall, recalls
+from indexer.progress import Progress, silent
 from indexer.spaces import to_unit
 
-__all__ = ["ALIGNED_MODALITIES", "LEAST_PAIRS", "Aligned", "Pairs", "fit_heads"]
+__all__ = [
+    "ALIGNED_MODALITIES",
+    "LEAST_PAIRS",
+    "PAIRS_AT_MOST",
+    "Aligned",
+    "fit_heads",
+    "held_out_cells",
+]
 
-ALIGNED_MODALITIES = ("image", "spectrum")
+ALIGNED_MODALITIES = ("image", "spectrum", "xp")
 
 LEAST_PAIRS = 100
 """Linked pairs below which nothing is fitted."""
 
-HELD_OUT = 0.2
-RECALL_AT = 10
+PAIRS_AT_MOST = 200_000
 
-_HEALPIX_ORDER = 29
-_CELLS_WANTED = 50
-_COARSEST, _FINEST = 4, 13
+RESIDUAL_DIMENSIONS = 256
+LEAST_RESIDUAL_PAIRS = 1000
+"""Training pairs below which residual heads are not tried: they have half a million numbers."""
 
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """Linked pairs of two modalities.
-
-    Attributes
-    ----------
-    left, right
-        Vectors of the two sides in the spaces of their modalities, row by row.
-    healpix_29
-        Where on the sky each pair lies.
-    """
-
-    left: Float32[np.ndarray, "n d1"]
-    right: Float32[np.ndarray, "n d2"]
-    healpix_29: Int64[np.ndarray, " n"]
+Heads = Mapping[str, LinearHead | ResidualHead]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,86 +68,202 @@ class Aligned:
     heads
         By modality.
     facts
-        What JSON can hold: pairs, dimensions, ridge, held-out cells and recall.
+        What JSON can hold: method, pairs, split, seed, and recall on validation and test cells.
+    left_out
+        Modalities that have pairs too few, and the reason in a sentence.
     """
 
-    heads: Mapping[str, LinearHead]
+    heads: Heads
     facts: Mapping[str, Any]
+    left_out: Mapping[str, str]
 
 
-def held_out_cells(healpix_29: Int64[np.ndarray, " n"]) -> tuple[Any, int]:
-    """Choose which pairs to hold out, by whole HEALPix cells.
+def fit_heads(
+    pairs: Sequence[ReleasePairs],
+    modalities: Sequence[str] = ALIGNED_MODALITIES,
+    *,
+    pairs_at_most: int = PAIRS_AT_MOST,
+    seed: int = 0,
+    training: Training | None = None,
+    progress: Progress = silent,
+) -> Aligned | str:
+    """Fit heads to linked pairs, and choose between linear and residual ones.
 
-    Neighbours on the sky, and repeated exposures of one source, must not fall on both sides. The
-    cells are the coarsest from order 4 that are at least 50, so that a fifth of them is a fifth
-    of the pairs.
+    The first two modalities (in their order) that share enough pairs span the space; the others
+    join it where they share enough pairs with these.
 
-    Returns
-    -------
-    held_out, order
-        Shape (n,), True for a pair that is held out; and the order of the cells.
-    """
-    for order in range(_COARSEST, _FINEST + 1):
-        cells = healpix_29 >> (2 * (_HEALPIX_ORDER - order))
-        if len(np.unique(cells)) >= _CELLS_WANTED:
-            break
-    # Multiplicative hashing (Knuth 1973): neighbouring cells get unrelated numbers.
-    scattered = (cells.astype(np.uint64) * np.uint64(2654435761)) % np.uint64(2**32)
-    return scattered < np.uint64(int(HELD_OUT * 2**32)), order
-
-
-def fit_heads(pairs: Pairs) -> Aligned | str:
-    """Fit heads to linked pairs of images and spectra.
+    Parameters
+    ----------
+    pairs
+        From `gather_pairs`.
+    modalities
+        Those that the index has, in the order of `ALIGNED_MODALITIES`.
+    pairs_at_most
+        More are passed over, evenly.
+    seed
+        Of the training of residual heads and of the intervals; the split does not depend on it.
+    training
+        How residual heads are trained.
+    progress
+        Called with the pairs that training used and how many it will use at most.
 
     Returns
     -------
     The heads, or the reason why there are none.
     """
-    count = len(pairs.left)
-    if count < LEAST_PAIRS:
+    pairs = thinned(pairs, pairs_at_most)
+    anchor = _anchor(pairs, modalities)
+    if anchor is None:
+        most = max((_count(pairs, {a, b}) for a, b in combinations(modalities, 2)), default=0)
         return (
-            f"images and spectra are not aligned: at least {LEAST_PAIRS} linked pairs are needed, "
-            f"there are {count}"
+            f"modalities are not aligned: at least {LEAST_PAIRS} linked pairs are needed, "
+            f"there are {most}"
         )
-    held_out, order = held_out_cells(pairs.healpix_29)
-    dimensions = min(DIMENSIONS, pairs.left.shape[1], pairs.right.shape[1])
-    kept = ~held_out
-    left, right = fit_linear(
-        pairs.left[kept],
-        pairs.right[kept],
-        dimensions=dimensions,
-        ridge=RIDGE,
-        emphasis=EMPHASIS,
+    sides, left_out = _sides(pairs, modalities, anchor)
+    pairs = [each for each in pairs if set(each.modalities) <= set(sides)]
+    split = split_cells(np.concatenate([each.healpix_29 for each in pairs]))
+    fit, validation, test = (
+        [each.only(split.parts(each.healpix_29) == part) for each in pairs] for part in range(3)
     )
-    to_right, to_left = recall(
-        to_unit(left.apply(pairs.left[held_out])), to_unit(right.apply(pairs.right[held_out]))
-    )
-    image, spectrum = ALIGNED_MODALITIES
+    linear = _linear(fit, sides, DIMENSIONS)
+    known, judged = galleries(validation), galleries(test)
+    chosen: Heads = linear
+    figures: dict[str, Any] = {"linear": recalls(linear, known, seed=seed)}
+    tried = _residual(fit, sides, known, seed, training, progress)
+    if isinstance(tried, Contrastive):
+        figures["residual"] = recalls(tried.heads, known, seed=seed)
+        if mean_recall(tried.heads, known) > mean_recall(linear, known):
+            chosen = tried.heads
+    on_test = recalls(chosen, judged, seed=seed)
     facts = {
-        "method": "regularised canonical correlation of linked pairs",
-        "dimensions": dimensions,
+        "method": next(iter(chosen.values())).kind,
+        "dimensions": next(iter(chosen.values())).dim,
+        "pairs": sum(len(each) for each in fit),
+        "validation_pairs": sum(len(each) for each in validation),
+        "test_pairs": sum(len(each) for each in test),
+        "seed": seed,
         "ridge": RIDGE,
         "emphasis": EMPHASIS,
-        "pairs": int(kept.sum()),
-        "held_out_pairs": int(held_out.sum()),
-        "held_out_healpix_order": order,
-        f"recall_at_{RECALL_AT}_{image}_to_{spectrum}": round(to_right, 4),
-        f"recall_at_{RECALL_AT}_{spectrum}_to_{image}": round(to_left, 4),
+        **{
+            f"recall_at_{RECALL_AT}_{name}": values[f"recall_at_{RECALL_AT}"]
+            for name, values in on_test.items()
+        },
+        "validation": figures,
+        "test": on_test,
+        "residual": _how(tried),
+        "pairs_of_releases": {each.name: len(each) for each in fit},
+        "pairs_sha256": digest_of_pairs(fit),
+        "split": _split_facts(split, pairs),
     }
-    return Aligned({image: left, spectrum: right}, facts)
+    return Aligned(chosen, facts, left_out)
 
 
-def recall(
-    left: Float32[np.ndarray, "n d"], right: Float32[np.ndarray, "n d"]
-) -> tuple[float, float]:
-    """Return how often the partner is among the ten nearest of the held-out, both ways.
+def _count(pairs: Sequence[ReleasePairs], modalities: set[str]) -> int:
+    return sum(len(each) for each in pairs if set(each.modalities) == modalities)
 
-    NaN becomes 0 where nothing was held out. Ties count against the partner.
-    """
-    if not len(left):
-        return 0.0, 0.0
-    scores = left @ right.T
-    own = np.diagonal(scores)
-    better_right = (scores >= own[:, None]).sum(axis=1) - 1
-    better_left = (scores >= own[None, :]).sum(axis=0) - 1
-    return float((better_right < RECALL_AT).mean()), float((better_left < RECALL_AT).mean())
+
+def _anchor(pairs: Sequence[ReleasePairs], modalities: Sequence[str]) -> tuple[str, str] | None:
+    for a, b in combinations(modalities, 2):
+        if _count(pairs, {a, b}) >= LEAST_PAIRS:
+            return a, b
+    return None
+
+
+def _sides(
+    pairs: Sequence[ReleasePairs], modalities: Sequence[str], anchor: tuple[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """Return the modalities that are aligned, those of the anchor first, and why others are not."""
+    sides, left_out = list(anchor), {}
+    for each in modalities:
+        if each in anchor:
+            continue
+        count = sum(_count(pairs, {each, side}) for side in sides)
+        if count >= LEAST_PAIRS:
+            sides.append(each)
+        else:
+            left_out[each] = (
+                f"{each} is not aligned: at least {LEAST_PAIRS} linked pairs with "
+                f"{' or '.join(sides)} are needed, there are {count}"
+            )
+    return sides, left_out
+
+
+def _linear(
+    fit: Sequence[ReleasePairs], sides: Sequence[str], dimensions: int
+) -> dict[str, LinearHead]:
+    """Fit linear heads: the first two sides to each other, each further one to those before."""
+    first, second, *further = sides
+    moments = PairMoments()
+    for each in fit:
+        for x, y in each.blocks() if set(each.modalities) == {first, second} else ():
+            moments.add(*((x, y) if each.modalities[0] == first else (y, x)))
+    heads = dict(
+        zip(
+            (first, second),
+            fit_linear_moments(
+                moments,
+                dimensions=min(dimensions, moments.mean_x.size, moments.mean_y.size),
+                ridge=RIDGE,
+                emphasis=EMPHASIS,
+            ),
+            strict=True,
+        )
+    )
+    for side in further:
+        moments = PairMoments()
+        for each in fit:
+            left, right = each.modalities
+            if left == right or side not in each.modalities:
+                continue
+            partner = right if side == left else left
+            if partner not in heads:
+                continue
+            for x, y in each.blocks():
+                own, other = (x, y) if side == left else (y, x)
+                moments.add(own, to_unit(heads[partner].apply(other)))
+        heads[side] = fit_linear_into(moments, ridge=RIDGE)
+    return heads
+
+
+def _residual(
+    fit: Sequence[ReleasePairs],
+    sides: Sequence[str],
+    known: Sequence[Gallery],
+    seed: int,
+    training: Training | None,
+    progress: Progress,
+) -> Contrastive | str:
+    """Train residual heads, or say why they are not tried."""
+    count = sum(len(each) for each in fit)
+    if count < LEAST_RESIDUAL_PAIRS:
+        return f"not tried: at least {LEAST_RESIDUAL_PAIRS} training pairs are needed, got {count}"
+    if not known:
+        return "not tried: too few validation pairs to choose by"
+    return fit_contrastive(
+        _linear(fit, sides, RESIDUAL_DIMENSIONS),
+        [each.block() for each in fit if len(each) > 1],
+        lambda heads: mean_recall(heads, known),
+        seed=seed,
+        training=training,
+        progress=progress,
+    )
+
+
+def _how(tried: Contrastive | str) -> dict[str, Any] | str:
+    if isinstance(tried, str):
+        return tried
+    return {"step": tried.step, "steps": tried.steps, "scale": round(tried.scale, 2)}
+
+
+def _split_facts(split: Split, pairs: Sequence[ReleasePairs]) -> dict[str, Any]:
+    """Say which cells served for what: their numbers, and a hash over the list."""
+    positions = np.unique(np.concatenate([each.healpix_29 for each in pairs]))
+    cells, first = np.unique(split.cells(positions), return_index=True)
+    parts = split.parts(positions[first])
+    listed = "".join(f"{c} {p}\n" for c, p in zip(cells.tolist(), parts.tolist(), strict=True))
+    counts = np.bincount(parts, minlength=3).tolist()
+    return {
+        "healpix_order": split.order,
+        "cells": dict(zip(("training", "validation", "test"), counts, strict=True)),
+        "cells_sha256": hashlib.sha256(listed.encode()).hexdigest(),
+    }

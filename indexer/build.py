@@ -1,6 +1,6 @@
 """From survey files to a published index: joins the parts, notices what is missing.
 
-plan -> encode -> rows -> spaces -> link -> align -> calibrate -> verify -> publish
+plan -> encode -> rows -> link -> spaces, calibrated -> align -> verify -> publish
 """
 
 import shutil
@@ -27,7 +27,7 @@ from indexer.tools import EncoderLike, Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
 
-__all__ = ["BuildReport", "EncodeReport", "build", "encode"]
+__all__ = ["BuildReport", "EncodeReport", "build", "builder_name", "encode", "files_of"]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def build(
 
     Work that a killed build finished is not done again. Segments whose files, manifest and
     encoder are unchanged stay as they are, with the spaces and heads they use; new segments are
-    filled into these. To fit everything anew, build into another folder.
+    filled into these. To fit heads anew, `align`; everything anew, build into another folder.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _make(
         reasons = "no object could be indexed"
         rejected = sum(each.rejected for each in staged)
         raise BuildError(f"{reasons}: {rejected} were read and all were rejected; see `plan`")
-    builder = f"aion-search {_version()}"
+    builder = builder_name()
     composer = Composer(index, before, encoder, builder)
     announce("writing catalogues")
     for release in wanted.plan.releases:
@@ -172,12 +172,13 @@ def _make(
             composer.keep(name)
         else:
             composer.add(name, by_release[name])
+    announce("linking sources")
+    # Before the spaces: to calibrate them it must be known who is the same source.
+    composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})
     announce("filling spaces")
     composer.fill_spaces()
-    announce("linking sources")
-    composer.link()
     announce("aligning modalities")
-    notes = [note for note in [fill_shared(composer)] if note]
+    notes = fill_shared(composer)
     unclaimed = _write_unclaimed(composer, wanted)
     sha256 = {
         name: {path: digest for each in parts for path, digest in each.inputs.items()}
@@ -203,8 +204,8 @@ def _make(
         links=tuple(composer.links),
         unclaimed=unclaimed,
         unclaimed_files=len(wanted.unclaimed()),
-        notes=tuple(notes),
-        files=_files(next_dir(index), before),
+        notes=notes,
+        files=files_of(next_dir(index), before),
     )
     announce("verifying")
     verify(next_dir(index), info=info, hashes=False).raise_for_problems()
@@ -212,11 +213,12 @@ def _make(
     return info
 
 
-def _version() -> str:
+def builder_name() -> str:
+    """Return name and version of this software, as `index.json` states them."""
     try:
-        return version("aion-search")
+        return f"aion-search {version('aion-search')}"
     except PackageNotFoundError:
-        return "0.1.0"
+        return "aion-search 0.1.0"
 
 
 def _write_unclaimed(composer: Composer, wanted: Wanted) -> str:
@@ -229,7 +231,8 @@ def _write_unclaimed(composer: Composer, wanted: Wanted) -> str:
     return unit
 
 
-def _files(root: Path, before: IndexInfo | None) -> dict[str, FileInfo]:
+def files_of(root: Path, before: IndexInfo | None) -> dict[str, FileInfo]:
+    """Return size and hash of every file of the next index."""
     known = {} if before is None else before.files
     files = {}
     for path in sorted(each for each in root.rglob("*") if each.is_file()):

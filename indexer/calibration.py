@@ -2,7 +2,8 @@
 
 A cosine of 0.6 is much in one space and nothing in another. For every pair of releases in a
 space, random pairs of their objects are scored and 1,001 quantiles kept; the percentile of a
-score is the share of those pairs that score lower.
+score is the share of those pairs that score lower. Beside them stand the scores of objects with
+their nearest neighbour, for `indexer.verdicts`.
 """
 
 from collections.abc import Mapping
@@ -40,6 +41,9 @@ class Calibration(BaseModel):
         Random pairs behind each list.
     quantiles
         1,001 ascending scores, by ``query release:modality>target release:modality``.
+    nearest
+        1,001 ascending scores of objects with their nearest neighbour of another source, by
+        ``release:modality``; see `indexer.verdicts.nearest_scores`. Empty where it was not kept.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +51,7 @@ class Calibration(BaseModel):
     space: str
     pairs: int
     quantiles: dict[str, tuple[float, ...]]
+    nearest: dict[str, tuple[float, ...]] = {}
 
     def percentile(
         self, scores: Float32[np.ndarray, " n"], query: Side, target: Side

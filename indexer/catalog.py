@@ -18,6 +18,7 @@ from indexer.arrow_tables import write_arrow, write_parquet
 from indexer.hats_catalog import HEALPIX_COLUMN, HEALPIX_ORDER, write_hats
 from indexer.layout import catalog_dir, keys_file, rows_file, unplaced_file
 from indexer.links import unit_sphere
+from indexer.proper_motion import motion_columns
 
 __all__ = ["SERVED_COLUMNS", "Ordered", "cone", "find_id", "healpix_of", "ordered", "write_catalog"]
 
@@ -36,7 +37,8 @@ SERVED_COLUMNS = pa.schema(
         ("source_row", pa.int32()),
     ]
 )
-"""Columns of `rows.arrow`, in order. Unknown numbers are NaN, unknown texts are empty."""
+"""Columns of `rows.arrow`, in order. Unknown numbers are NaN, unknown texts are empty. Releases
+with proper motions have those of `indexer.proper_motion` as well."""
 
 _ARCSEC = np.pi / 180.0 / 3600.0
 _CONE_CELLS_DEPTH = 12
@@ -126,6 +128,8 @@ def write_catalog(root: Path, segment: str, release: str, rows: pa.Table, builde
         Objects with a position.
     """
     served = rows.select(SERVED_COLUMNS.names).cast(SERVED_COLUMNS)
+    for name, column in motion_columns(rows).items():
+        served = served.append_column(name, column)
     write_arrow(served.unify_dictionaries(), root / rows_file(segment))
     by_id = pc.sort_indices(rows.column("object_id"))
     keys = pa.table(

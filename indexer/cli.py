@@ -7,13 +7,17 @@ import hashlib
 import sys
 import warnings
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import click
 
-from indexer.cli_query import query_of, query_options, taken
+from indexer.bar import progress_bar
+from indexer.cli_align import align
+from indexer.cli_discordant import discordant
+from indexer.cli_evaluate import evaluate
+from indexer.cli_properties import properties
+from indexer.cli_query import example_options, query_of, query_options, taken
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
 from indexer.software import software_version
@@ -60,32 +64,6 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-class Bar:
-    """A progress bar on stderr; silent where that is no terminal."""
-
-    def __init__(self, what: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(desc=what, file=sys.stderr, disable=None, leave=False)
-
-    def progress(self, done: int, total: int) -> None:
-        """Draw how far the work is."""
-        self._bar.total = total
-        self._bar.update(done - self._bar.n)
-
-    def announce(self, step: str) -> None:
-        """Show which step begins."""
-        self._bar.set_description(step)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        self._bar.close()
-
-
-def _bar(what: str) -> "closing[Bar]":
-    return closing(Bar(what))
-
-
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(software_version(), message="%(version)s")
 def main() -> None:
@@ -95,6 +73,11 @@ def main() -> None:
     identifier, a position, or a file with an image, a spectrum or Gaia coefficients.
     """
 
+
+main.add_command(align)
+main.add_command(discordant)
+main.add_command(properties)
+main.add_command(evaluate)
 
 root_option = click.option(
     "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."
@@ -145,7 +128,7 @@ def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | N
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--shard'") from error
     loaded = load_manifest(manifest, root=root)
-    with _bar("encoding") as bar:
+    with progress_bar("encoding") as bar:
         done = encode_partitions(
             loaded,
             index,
@@ -175,7 +158,7 @@ def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | Non
     from indexer.weights import open_weights
 
     loaded = load_manifest(manifest, root=root)
-    with _bar("planning") as bar:
+    with progress_bar("planning") as bar:
         built = build_index(
             loaded,
             index,
@@ -198,7 +181,7 @@ def verify(index: Path) -> None:
     from indexer.reports import verify_text
     from indexer.verify import verify as verify_index
 
-    with _bar("verifying") as bar:
+    with progress_bar("verifying") as bar:
         report = verify_index(index, progress=bar.progress)
     click.echo(verify_text(report))
     if not report.ok:
@@ -247,6 +230,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("index", type=_PATH)
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
+@example_options
 @search_options
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."
@@ -271,7 +255,7 @@ def search(
 ) -> None:
     """Find what is most similar to an object or to a file.
 
-    The query itself is left out of the answer.
+    The query itself is left out of the answer, and so is every further example.
     """
     from indexer.export import format_of
     from indexer.search import open_searcher
@@ -345,7 +329,7 @@ def export(
     identifiers = read_identifiers(objects, column)
     source = {"file": objects.name, "sha256": hashlib.sha256(objects.read_bytes()).hexdigest()}
     answers = SearcherAnswers(open_searcher(index), options)
-    with _bar("searching") as bar:
+    with progress_bar("searching") as bar:
         done = export_neighbours(answers, identifiers, output, source=source, progress=bar.progress)
     click.echo(
         f"{done.read} identifiers read = {done.answered} answered + {done.refused} refused; "

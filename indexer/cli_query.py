@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from indexer.examples import examples_query
 from indexer.queries import Query
 
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Asked", "query_of", "query_options", "taken"]
+__all__ = ["Asked", "example_options", "query_of", "query_options", "taken"]
 
 _FILE = click.Path(path_type=Path)
 
@@ -35,6 +36,9 @@ class Asked:
     flux_unit: str | None
     medium: str | None
     target_id: str | None
+    also: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    probe: bool = False
 
     def __post_init__(self) -> None:
         given = [
@@ -53,6 +57,8 @@ class Asked:
             raise click.UsageError(
                 f"give exactly one of --object, --position, --image, --spectrum and --xp; {got}"
             )
+        if self.probe and not self.against:
+            raise click.UsageError("--probe needs examples against: give some with --not")
         for name, allowed in _BELONGS_TO.items():
             if getattr(self, name) is not None and given[0] not in allowed:
                 option = "--" + name.replace("_", "-")
@@ -122,10 +128,39 @@ _OPTIONS = (
     click.option("--target-id", metavar="ID", help="Which object of a file that holds several."),
 )
 
+_EXAMPLES = (
+    click.option(
+        "--also",
+        multiple=True,
+        metavar="KEY",
+        help="A further object to look for; may be repeated. The mean of all is searched for.",
+    ),
+    click.option(
+        "--not",
+        "against",
+        multiple=True,
+        metavar="KEY",
+        help="An object unlike what is looked for; may be repeated.",
+    ),
+    click.option(
+        "--probe",
+        is_flag=True,
+        help="Search with the weights of a logistic regression between the examples for and "
+        "against, instead of with their means.",
+    ),
+)
+
 
 def query_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that `Asked` holds."""
     for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def example_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options for further examples, which `Asked` holds, too."""
+    for option in reversed(_EXAMPLES):
         command = option(command)
     return command
 
@@ -140,7 +175,7 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
     more
         Files that stand by themselves, as after ``--image g.fits r.fits z.fits``.
     """
-    given = {field.name: values.pop(field.name) for field in fields(Asked)}
+    given = {each.name: values.pop(each.name) for each in fields(Asked) if each.name in values}
     several = [name for name in ("image", "spectrum") if given[name]]
     if more and len(several) != 1:
         raise click.UsageError(f"unexpected {more[0]}; only --image and --spectrum take files")
@@ -151,6 +186,17 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:
     """Return the query that was asked for; files are read and encoded."""
+    first = _first_of(searcher, asked)
+    if not (asked.also or asked.against):
+        return first
+    return examples_query(
+        [first, *(searcher.query_object(key) for key in asked.also)],
+        [searcher.query_object(key) for key in asked.against],
+        method="probe" if asked.probe else "mean",
+    )
+
+
+def _first_of(searcher: "Searcher", asked: Asked) -> Query:
     if asked.key is not None:
         return searcher.query_object(asked.key)
     if asked.position is not None:

@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64
 from aion_encoder.observations import MODALITIES
 from indexer.arrow_tables import map_table, numpy_column
 from indexer.assemble import Assembled, assemble
-from indexer.calibration import calibrate, write_calibration
+from indexer.calibration import Side, calibrate, write_calibration
 from indexer.encode import Staged
 from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.index_model import (
@@ -32,12 +32,22 @@ from indexer.layout import (
     segment_unit,
     space_unit,
 )
-from indexer.links import PairLinks, Positions, match, read_links, write_links
+from indexer.links import (
+    LinkEpochs,
+    PairLinks,
+    Positions,
+    link_epochs,
+    match,
+    read_links,
+    write_links,
+)
 from indexer.plan import ReleasePlan, inputs_info
+from indexer.proper_motion import motions_of
 from indexer.publish import adopt
 from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
 from indexer.staged_vectors import StagedVectors
 from indexer.tools import EncoderLike
+from indexer.verdicts import Filled, nearest_scores
 
 __all__ = ["Composer", "Draft"]
 
@@ -205,6 +215,8 @@ class Composer:
         dim: int,
         users: Mapping[str, tuple[str, ...]],
         new: Sequence[str],
+        *,
+        anew: bool = False,
     ) -> None:
         """Fill the vectors of new segments into FAISS files, and calibrate the space.
 
@@ -214,13 +226,15 @@ class Composer:
             All segments with vectors in the space, with their modalities.
         new
             Those whose vectors were just written.
+        anew
+            Whether the space itself is new, so that what its published lists share is no use.
         """
         fillings = {
             f"{release}:{modality}": self.filling(release, name, modality)
             for release, modalities in sorted(users.items())
             for modality in modalities
         }
-        trained = self._quantizer(name, unit, fillings)
+        trained = self._quantizer(name, unit, fillings, anew)
         for release in new:
             for modality in users[release]:
                 filling = self.filling(release, name, modality)
@@ -230,7 +244,11 @@ class Composer:
             for release, modalities in users.items()
             for modality in modalities
         }
-        write_calibration(self.root / calibration_file(unit), calibrate(name, vectors))
+        calibration = calibrate(name, vectors)
+        if name in MODALITIES:
+            nearest = nearest_scores(self._filled(name, vectors), self._partners)
+            calibration = calibration.model_copy(update={"nearest": nearest})
+        write_calibration(self.root / calibration_file(unit), calibration)
         present = {modality for modalities in users.values() for modality in modalities}
         self.spaces[name] = SpaceInfo(
             directory=unit,
@@ -238,10 +256,30 @@ class Composer:
             dim=dim,
         )
 
-    def _quantizer(self, name: str, unit: str, fillings: Mapping[str, Filling]) -> Any | None:
+    def _filled(self, name: str, vectors: Mapping[Side, Any]) -> dict[Side, Filled]:
         from indexer import ann
 
-        if self.before is not None and name in self.before.spaces:
+        return {
+            (release, modality): Filled(
+                self.rows_with(release, modality),
+                each,
+                ann.load(self.filling(release, name, modality).ann_path),
+            )
+            for (release, modality), each in vectors.items()
+        }
+
+    def _partners(
+        self, release: str, rows: Int64[np.ndarray, " n"], other: str
+    ) -> Int64[np.ndarray, " n"]:
+        links = self.linked(release, other)
+        return np.full(len(rows), -1) if links is None else links.partners(release, rows)
+
+    def _quantizer(
+        self, name: str, unit: str, fillings: Mapping[str, Filling], anew: bool
+    ) -> Any | None:
+        from indexer import ann
+
+        if self.before is not None and name in self.before.spaces and not anew:
             trained = self.index / quantizer_file(self.before.spaces[name].directory)
             if trained.exists():
                 index = ann.load_trained(trained)
@@ -249,15 +287,29 @@ class Composer:
                 return index
         return train_quantizer(self.root, unit, fillings)
 
-    def link(self) -> None:
-        """Link every two releases, except those whose links are published and still hold."""
+    def link(self, epochs: Mapping[str, float] | None = None) -> None:
+        """Link every two releases, except those whose links are published and still hold.
+
+        Parameters
+        ----------
+        epochs
+            Julian year of the positions of each release. None: those of the manifest are not at
+            hand, and every link between segments that stay is kept.
+        """
         names = sorted(self.drafts)
         for position, a in enumerate(names):
             for b in names[position + 1 :]:
-                if self.drafts[a].kept is not None and self.drafts[b].kept is not None:
+                stay = self.drafts[a].kept is not None and self.drafts[b].kept is not None
+                if epochs is None:
+                    assert stay
                     self._keep_links(a, b)
                     continue
-                pair = PairLinks((a, b), *match(self._positions(a), self._positions(b)))
+                sides = self._positions(a, epochs[a]), self._positions(b, epochs[b])
+                compared = link_epochs(*sides)
+                if stay and compared == self._published_epochs(a, b):
+                    self._keep_links(a, b)
+                    continue
+                pair = PairLinks((a, b), *match(*sides), compared)
                 if len(pair.row_a):
                     path = links_unit(a, b, self.generation)
                     write_links(self.root / path, pair)
@@ -270,13 +322,22 @@ class Composer:
                 adopt(self.index, links.path)
                 self.links.append(links)
 
-    def _positions(self, name: str) -> Positions:
+    def _published_epochs(self, a: str, b: str) -> LinkEpochs | None:
+        assert self.before is not None
+        for links in self.before.links:
+            if links.releases == (a, b):
+                return read_links(self.index / links.path, (a, b)).epochs
+        return None
+
+    def _positions(self, name: str, epoch_yr: float) -> Positions:
         table = self.rows(name)
         ids = table.column("object_id")
         return Positions(
             numpy_column(table, "ra_deg"),
             numpy_column(table, "dec_deg"),
             lambda row: str(ids[row].as_py()),
+            epoch_yr,
+            motions_of(table),
         )
 
     def linked(self, a: str, b: str) -> PairLinks | None:

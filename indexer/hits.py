@@ -120,9 +120,10 @@ class Hits:
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
     def document(self) -> dict[str, Any]:
-        """Return the answer as one JSON object: ``query``, ``receipt`` and ``hits``."""
+        """Return the answer as one JSON object: ``query``, ``verdict``, ``receipt``, ``hits``."""
         return {
             "query": self.query.summary(),
+            "verdict": self.receipt.get("verdict"),
             "receipt": dict(self.receipt),
             "hits": self.records(),
         }

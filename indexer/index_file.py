@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import ValidationError
 
-from aion_encoder.heads import LinearHead, load_heads
+from aion_encoder.heads import Head, load_heads
 from indexer.calibration import Calibration, read_calibration
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError, SearchError
@@ -100,7 +100,7 @@ class Index:
             name: read_calibration(path / calibration_file(space.directory))
             for name, space in info.spaces.items()
         }
-        self._heads: dict[str, LinearHead] = {}
+        self._heads: Mapping[str, Head] = {}
         self.heads_facts: Mapping[str, Any] = {}
         if SHARED in info.spaces:
             heads_path = path / aligned_heads_file(info.spaces[SHARED].directory)
@@ -151,7 +151,7 @@ class Index:
                 f"this index has no space {name!r} of its own; it has {', '.join(self._spaces)}"
             ) from None
 
-    def heads(self, modality: str) -> LinearHead | None:
+    def heads(self, modality: str) -> Head | None:
         """Return the head that brings a modality into ``shared``; None if there is none."""
         return self._heads.get(modality)
 

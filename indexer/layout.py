@@ -128,14 +128,19 @@ def rejects_file(segment: str) -> str:
     return f"{segment}/rejects.parquet"
 
 
+def segment_space_dir(segment: str, space: str) -> str:
+    """Return where everything of a segment in one space lies."""
+    return f"{segment}/spaces/{_checked(space)}"
+
+
 def segment_vectors_file(segment: str, space: str, modality: str) -> str:
     """Return the vectors of one modality of a segment in one space."""
-    return f"{segment}/spaces/{_checked(space)}/vectors/{_checked(modality)}.npy"
+    return f"{segment_space_dir(segment, space)}/vectors/{_checked(modality)}.npy"
 
 
 def segment_ann_file(segment: str, space: str, modality: str) -> str:
     """Return the FAISS file over the vectors of `segment_vectors_file`."""
-    return f"{segment}/spaces/{_checked(space)}/{_checked(modality)}.faiss"
+    return f"{segment_space_dir(segment, space)}/{_checked(modality)}.faiss"
 
 
 def space_file(space_dir: str) -> str:

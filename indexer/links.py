@@ -1,11 +1,17 @@
 """Links: which objects of different releases are one source on the sky.
 
 Two objects are linked when they lie within 1 arcsec and each is the nearest to the other among
-the objects of the other's release; equal separations are decided by object id.
+the objects of the other's release; equal separations are decided by object id, so that the answer
+depends neither on the order of the rows nor on which release comes first. A link of a link is no
+link: in a chain A - B - C, A and C are linked only if they satisfy all of this themselves.
+
+Where one of the releases knows proper motions, its objects are taken to the epoch of the other
+before they are compared; where both do, they meet half-way.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +20,18 @@ import pyarrow as pa
 from jaxtyping import Float64, Int64
 
 from indexer.arrow_tables import map_table, numpy_column, write_arrow
+from indexer.proper_motion import DEFAULT_EPOCH_YR, Motions, moved
 
 __all__ = [
     "LINK_RADIUS_ARCSEC",
+    "LinkEpochs",
     "Links",
     "PairLinks",
     "Positions",
+    "link_epochs",
     "match",
     "read_links",
+    "unit_sphere",
     "write_links",
 ]
 
@@ -41,11 +51,65 @@ class Positions:
         NaN for an object without a position, which is linked to nothing.
     object_id
         Gives the id of a row.
+    epoch_yr
+        Julian year of the positions.
+    motions
+        Proper motions, None if the release has none.
     """
 
     ra_deg: Float64[np.ndarray, " n"]
     dec_deg: Float64[np.ndarray, " n"]
     object_id: Callable[[int], str]
+    epoch_yr: float = DEFAULT_EPOCH_YR
+    motions: Motions | None = None
+
+    def at(
+        self, rows: Int64[np.ndarray, " m"], epoch_yr: float | None
+    ) -> Float64[np.ndarray, "m 3"]:
+        """Return unit vectors of some objects, at an epoch if their motions are known."""
+        if self.motions is None or epoch_yr is None:
+            return unit_sphere(self.ra_deg[rows], self.dec_deg[rows])
+        return moved(
+            self.ra_deg[rows],
+            self.dec_deg[rows],
+            Motions(
+                self.motions.pmra_mas_yr[rows],
+                self.motions.pmdec_mas_yr[rows],
+                self.motions.ref_epoch_yr[rows],
+            ),
+            release_epoch_yr=self.epoch_yr,
+            to_epoch_yr=epoch_yr,
+        )
+
+
+@dataclass(frozen=True)
+class LinkEpochs:
+    """Epochs of two releases that were linked with proper motions, in Julian years.
+
+    Attributes
+    ----------
+    a, b
+        Of the positions of the two releases.
+    compared
+        At which they were compared.
+    """
+
+    a: float
+    b: float
+    compared: float
+
+
+def link_epochs(a: Positions, b: Positions) -> LinkEpochs | None:
+    """Return at which epoch two releases are compared; None if neither knows proper motions."""
+    if a.motions is None and b.motions is None:
+        return None
+    if a.motions is None:
+        compared = a.epoch_yr
+    elif b.motions is None:
+        compared = b.epoch_yr
+    else:
+        compared = 0.5 * (a.epoch_yr + b.epoch_yr)
+    return LinkEpochs(a.epoch_yr, b.epoch_yr, compared)
 
 
 def unit_sphere(
@@ -82,10 +146,9 @@ def match(
     ]
     if not len(placed[0]) or not len(placed[1]):
         return nothing, nothing, np.empty(0)
-    trees = [
-        cKDTree(unit_sphere(side.ra_deg[rows], side.dec_deg[rows]))
-        for side, rows in zip((a, b), placed, strict=True)
-    ]
+    epochs = link_epochs(a, b)
+    compared = None if epochs is None else epochs.compared
+    trees = [cKDTree(side.at(rows, compared)) for side, rows in zip((a, b), placed, strict=True)]
     # The chord of an angle t on the unit sphere is 2 sin(t / 2).
     chord = 2.0 * np.sin(0.5 * radius_arcsec * _ARCSEC) * (1.0 + 1e-9)
     near = trees[0].sparse_distance_matrix(trees[1], chord, output_type="ndarray")
@@ -126,12 +189,15 @@ class PairLinks:
         Rows that are one source; ascending in `row_a`.
     separation_arcsec
         Between the two.
+    epochs
+        At which they were compared; None if as they are catalogued.
     """
 
     releases: tuple[str, str]
     row_a: Int64[np.ndarray, " n"]
     row_b: Int64[np.ndarray, " n"]
     separation_arcsec: Any
+    epochs: LinkEpochs | None = None
     _by_b: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -185,13 +251,16 @@ class Links:
 
 def write_links(path: Path, links: PairLinks) -> None:
     """Write the links of two releases."""
+    metadata = {"release_a": links.releases[0], "release_b": links.releases[1]}
+    if links.epochs is not None:
+        metadata["epochs_yr"] = json.dumps(asdict(links.epochs), sort_keys=True)
     table = pa.table(
         {
             "row_a": pa.array(links.row_a, pa.int64()),
             "row_b": pa.array(links.row_b, pa.int64()),
             "separation_arcsec": pa.array(links.separation_arcsec, pa.float32()),
         },
-        metadata={"release_a": links.releases[0], "release_b": links.releases[1]},
+        metadata=metadata,
     )
     write_arrow(table, path)
 
@@ -204,4 +273,10 @@ def read_links(path: Path, releases: tuple[str, str]) -> PairLinks:
         numpy_column(table, "row_a"),
         numpy_column(table, "row_b"),
         numpy_column(table, "separation_arcsec"),
+        _epochs_of(table),
     )
+
+
+def _epochs_of(table: pa.Table) -> LinkEpochs | None:
+    text = (table.schema.metadata or {}).get(b"epochs_yr")
+    return None if text is None else LinkEpochs(**json.loads(text))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aion_encoder.surveys import SURVEYS
 from indexer.errors import ManifestError
+from indexer.proper_motion import DEFAULT_EPOCH_YR
 
 __all__ = [
     "BesideCatalogue",
@@ -216,6 +217,11 @@ class ReleaseManifest(_Model):
         Which other columns to keep; the readers of loose files know their own.
     catalogue
         A table beside loose image files that names them.
+    epoch
+        Mean epoch of the positions (Julian year). Objects of a release that keeps the columns
+        ``pmra`` and ``pmdec`` (mas a year; and ``ref_epoch``, where each position has its own)
+        are moved to the epoch of another release before the two are linked. Default: 2016.0,
+        that of Gaia DR3.
     simulated
         Whether the data are simulated; shown with every object.
     count, homepage, licence, citation, acknowledgement
@@ -236,6 +242,13 @@ class ReleaseManifest(_Model):
     dec: str = "dec"
     columns: ColumnRules = Field(default_factory=ColumnRules)
     catalogue: BesideCatalogue | None = None
+    # Left out of what is hashed where it is the default: manifests of before stay what they are.
+    epoch: float = Field(
+        default=DEFAULT_EPOCH_YR,
+        ge=1900.0,
+        le=2100.0,
+        exclude_if=lambda value: value == DEFAULT_EPOCH_YR,
+    )
     simulated: bool = False
     count: PublishedCount | None = None
     homepage: str = ""

@@ -76,8 +76,8 @@ class ReleasePlan:
 
     @property
     def config(self) -> str:
-        """SHA-256 of the release's part of the manifest."""
-        return digest_of(self.release.model_dump(mode="json"))
+        """SHA-256 of the release's part of the manifest, as far as encoding depends on it."""
+        return digest_of(self.release.model_dump(mode="json", exclude={"epoch"}))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ def hits_text(hits: Hits) -> str:
     )
     if searched["left_out"]:
         lines.append(f"left out, being the query itself: {', '.join(searched['left_out'])}")
+    if "verdict" in searched:
+        lines.append(f"verdict: {searched['verdict']['text']}")
     lines.append("")
     if not len(hits):
         lines.append("Nothing was found.")
@@ -79,6 +81,8 @@ def query_text(query: Query) -> str:
     told = [f"Query: {query.text}"]
     if query.key and query.key != query.text:
         told.append(f"= {query.key}")
+    if query.examples is not None:
+        told.append(f"[{query.examples.method} of {len(query.examples.all)} examples]")
     told.append(f"({query.modality}")
     if query.has_position:
         told[-1] += f", {query.ra_deg:.6f} {query.dec_deg:+.6f}"

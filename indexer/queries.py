@@ -1,4 +1,4 @@
-"""What is asked: one object of the index, or one observation that a person brought."""
+"""What is asked: an object of the index, an observation that a person brought, or several."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from aion_encoder.observations import Observation
+    from indexer.examples import Examples
     from indexer.previews import Preview
 
 __all__ = ["DEFAULT_RADIUS_ARCSEC", "KINDS", "Query", "QueryKind", "plain_number"]
 
-QueryKind = Literal["object", "position", "image", "spectrum", "xp"]
-KINDS: tuple[QueryKind, ...] = ("object", "position", "image", "spectrum", "xp")
+QueryKind = Literal["object", "position", "image", "spectrum", "xp", "examples"]
+KINDS: tuple[QueryKind, ...] = ("object", "position", "image", "spectrum", "xp", "examples")
 
 DEFAULT_RADIUS_ARCSEC = 5.0
 """How far an object may lie from a position that a person gives."""
@@ -37,8 +38,8 @@ class Query:
     Attributes
     ----------
     kind
-        What was given: an ``object``, a ``position``, or a file with an ``image``, a
-        ``spectrum`` or ``xp`` coefficients.
+        What was given: an ``object``, a ``position``, a file with an ``image``, a ``spectrum``
+        or ``xp`` coefficients, or several of these as ``examples``.
     text
         What the person gave, as given.
     modality
@@ -66,6 +67,8 @@ class Query:
         Of an uploaded file.
     preview, observation
         For display, of an uploaded file.
+    examples
+        Several queries, for and against, made one by `indexer.examples.examples_query`.
     """
 
     kind: QueryKind
@@ -88,13 +91,16 @@ class Query:
     sha256: str = ""
     preview: "Preview | None" = None
     observation: "Observation | None" = None
+    examples: "Examples | None" = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         indexed = None not in (self.key, self.release, self.row)
-        if indexed == (self.raw_vector is not None):
-            raise ValueError("a query is either an object of the index or a vector, not both")
+        if indexed + (self.raw_vector is not None) + (self.examples is not None) != 1:
+            raise ValueError(
+                "a query is one of an object of the index, a vector, and several examples"
+            )
         object.__setattr__(self, "assumptions", MappingProxyType(dict(self.assumptions)))
         if not self.modalities:
             object.__setattr__(self, "modalities", (self.modality,))
@@ -121,4 +127,5 @@ class Query:
             "sha256": self.sha256,
             "assumptions": dict(self.assumptions),
             "notes": list(self.notes),
+            **({} if self.examples is None else {"examples": self.examples.summary()}),
         }

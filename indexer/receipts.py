@@ -9,12 +9,13 @@ from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
 from indexer.spaces import SHARED
+from indexer.verdicts import Verdict
 
-__all__ = ["index_receipt", "receipt_of"]
+__all__ = ["index_identity", "index_receipt", "receipt_of"]
 
 
-def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
-    """Return what all answers of one index with the same options have in common."""
+def index_identity(index: Index) -> dict[str, Any]:
+    """Return what every answer of an index says of the program, the index and its encoder."""
     encoder = index.info.encoder
     return {
         "software": software_version(),
@@ -32,8 +33,12 @@ def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
             "preprocessing": encoder.preprocessing,
         },
         "metric": "cosine",
-        "options": options.plain(),
     }
+
+
+def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
+    """Return what all answers of one index with the same options have in common."""
+    return {**index_identity(index), "options": options.plain()}
 
 
 @lru_cache(maxsize=8)
@@ -52,6 +57,7 @@ def receipt_of(
     space: str,
     searched: Sequence[str],
     left_out: Sequence[str],
+    verdict: Verdict,
 ) -> dict[str, Any]:
     """Return the receipt of one answer.
 
@@ -63,6 +69,8 @@ def receipt_of(
         Releases whose objects could be hits.
     left_out
         Keys of objects that could not, being the query or its source.
+    verdict
+        Whether the query is like what the index holds.
     """
     # Through links, neighbours come from every release of the query's own modality.
     compared = to if bridge != "linked" else query.modality
@@ -89,6 +97,8 @@ def receipt_of(
         "read_as": dict(query.assumptions),
         "file_sha256": query.sha256,
         "left_out": list(left_out),
+        "verdict": verdict.document(),
+        **({} if query.examples is None else {"examples": query.examples.named()}),
     }
 
 

@@ -92,7 +92,8 @@ def info_text(index: Index) -> str:
     header = ["space", "modalities", "dimensions", "vectors", "method", "fitted on"]
     lines += [aligned(header, rows, {"dimensions", "vectors", "fitted on"}), ""]
     if index.heads_facts:
-        lines.append("aligned: " + ", ".join(f"{k} {v}" for k, v in index.heads_facts.items()))
+        plain = [(k, v) for k, v in index.heads_facts.items() if isinstance(v, str | int | float)]
+        lines.append("aligned: " + ", ".join(f"{k} {v}" for k, v in plain))
     links = [[*each.releases, f"{each.count:,}"] for each in info.links if each.count]
     if links:
         lines += [aligned(["release", "release", "linked"], links, {"linked"}), ""]

@@ -11,41 +11,32 @@ from jaxtyping import Float32
 from aion_encoder.observations import MODALITIES
 from indexer.answers import assemble, links_out
 from indexer.bridges import Found, Reached, linked, partners_in
+from indexer.calibration import ANY_RELEASE
 from indexer.errors import QueryError, SearchError
+from indexer.examples import combined_vector
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment, open_index
-from indexer.links import LINK_RADIUS_ARCSEC
-from indexer.neighbours import Neighbour, key_of, nearest, vector_of
+from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.resolve import (
-    around,
     modalities_of,
     resolve_key,
     resolve_object,
     resolve_position,
     resolve_text,
 )
+from indexer.self_matches import Places, here, identical
 from indexer.spaces import SHARED
 from indexer.upload_queries import encode_upload, open_same_encoder
+from indexer.verdicts import Verdict, unknown_verdict, verdict
 
 if TYPE_CHECKING:
     from indexer.previews import Preview
     from indexer.readers.uploads import Upload
 
-__all__ = ["IDENTICAL_COSINE", "Searcher", "open_searcher"]
-
-IDENTICAL_COSINE = 0.99999
-"""Cosine from which an indexed vector and an uploaded one are the same observation. Rounding to
-float16 turns a vector by less than 1e-3, which moves a cosine by less than 1e-6."""
-
-ROUNDED_LENGTH = 1e-3
-"""More than rounding to float16 changes the length of a unit vector."""
-
-IDENTICAL_AT_MOST = 64
-
-Places = frozenset[tuple[str, int]]
+__all__ = ["Searcher", "open_searcher"]
 
 
 class Searcher:
@@ -135,7 +126,8 @@ class Searcher:
         to = options.to or query.modality
         releases = self._releases(options.releases, to)
         selves = self._selves(query)
-        hidden = selves | self._source(query, selves) if options.exclude_source else selves
+        source = self._source(query, selves)
+        hidden = selves | source if options.exclude_source else selves
         bridge, own = self._bridge(query, options.bridge, to)
         space = {"same": to, "linked": own, "aligned": SHARED}[bridge]
         vector = self._vector(query, own, space)
@@ -147,7 +139,7 @@ class Searcher:
                 own=own,
                 to=to,
                 releases=releases,
-                direct=[] if options.exclude_source else self._direct(query, selves, to, releases),
+                direct=self._direct(query, selves, to, releases, banned=hidden),
                 skip=selves,
                 banned=hidden if options.exclude_source else frozenset(),
             )
@@ -171,8 +163,21 @@ class Searcher:
             space=space,
             searched=releases,
             left_out=sorted(key_of(self.index.segment(name), row) for name, row in hidden),
+            verdict=self._verdict(query, own, source),
         )
         return assemble(self.index, query, found, receipt, bridge=bridge, own=own, space=space)
+
+    def verdict(self, query: Query) -> Verdict:
+        """Say whether a query is like what the index holds; every answer carries it, too."""
+        return self._verdict(query, query.modality, self.source(query))
+
+    def vector(self, query: Query, modality: str) -> Float32[np.ndarray, " dim"]:
+        """Return the query's unit vector in the space of one of its modalities."""
+        return self._vector(query, modality, modality)
+
+    def source(self, query: Query) -> Places:
+        """Return release and row of every object of the query's source, itself included."""
+        return self._source(query, self._selves(query))
 
     # What is known of an object.
 
@@ -274,8 +279,28 @@ class Searcher:
             return "aligned", aligned[0]
         return "linked", query.modality
 
+    def _verdict(self, query: Query, own: str, source: Places) -> Verdict:
+        """Say whether the query is like what the index holds of its modality."""
+        if query.examples is not None:
+            return unknown_verdict("the index's own distances are of single objects")
+        near = nearest(
+            self.index,
+            self._vector(query, own, own),
+            1,
+            space=own,
+            modality=own,
+            releases=self.index.releases,
+            skip=source,
+        )
+        if not near:
+            return unknown_verdict(f"the index has no other {own}")
+        side = (query.release or ANY_RELEASE, own)
+        return verdict(self.index.calibration(own), side, near[0].key, near[0].score)
+
     def _vector(self, query: Query, own: str, space: str) -> Float32[np.ndarray, " dim"]:
         """Return the query's unit vector in a space, for its modality `own`."""
+        if query.examples is not None:
+            return combined_vector(query.examples, lambda each: self._vector(each, own, space))
         if query.raw_vector is None:
             segment = self.index.segment(str(query.release))
             stored = vector_of(segment, space, own, int(query.row or 0))
@@ -288,60 +313,31 @@ class Searcher:
 
     def _selves(self, query: Query) -> Places:
         """Return the indexed objects that are the query itself."""
+        if query.examples is not None:
+            return frozenset().union(*(self._selves(each) for each in query.examples.all))
         if query.raw_vector is None:
             return frozenset({(str(query.release), int(query.row or 0))})
         own = query.modality
         if own not in self.index.info.spaces:
             return frozenset()
-        vector = self._vector(query, own, own)
-        close = nearest(
-            self.index,
-            vector,
-            IDENTICAL_AT_MOST,
-            space=own,
-            modality=own,
-            releases=list(self.index.releases),
-        )
-        return frozenset(
-            (each.release, each.row)
-            for each in close
-            if self._is_equal(vector, each) and self._agrees(query, each.release, each.row)
-        )
-
-    def _is_equal(self, vector: Float32[np.ndarray, " dim"], other: Neighbour) -> bool:
-        if other.score < IDENTICAL_COSINE - ROUNDED_LENGTH:
-            return False
-        segment = self.index.segment(other.release)
-        stored = vector_of(segment, other.modality, other.modality, other.row)
-        return stored is not None and float(vector @ stored) >= IDENTICAL_COSINE
-
-    def _agrees(self, query: Query, release: str, row: int) -> bool:
-        """Say whether identifier or position, where both are known, name the same thing."""
-        segment = self.index.segment(release)
-        agreements = []
-        if query.object_id:
-            agreements.append(query.object_id == segment.object_id(row))
-        if query.has_position and np.isfinite(segment.column("ra_deg")[row]):
-            agreements.append((release, row) in self._here(query))
-        return any(agreements) if agreements else True
-
-    def _here(self, query: Query) -> Places:
-        """Return the objects within the radius of a link around the query."""
-        if not query.has_position:
-            return frozenset()
-        near = around(self.index, query.ra_deg, query.dec_deg, LINK_RADIUS_ARCSEC)
-        return frozenset((segment.name, row) for _, _, segment, row in near)
+        return identical(self.index, query, self._vector(query, own, own))
 
     def _source(self, query: Query, selves: Places) -> Places:
         """Return every object of the query's source."""
-        start = selves if query.raw_vector is None else selves | self._here(query)
+        if query.examples is not None:
+            each_source = [self._source(each, self._selves(each)) for each in query.examples.all]
+            return frozenset().union(*each_source)
+        start = selves if query.raw_vector is None else selves | here(self.index, query)
         linked_to = [self.index.links.source(name, row) for name, row in start]
         return frozenset(start).union(*linked_to) if linked_to else frozenset(start)
 
     def _direct(
-        self, query: Query, selves: Places, to: str, releases: Sequence[str]
+        self, query: Query, selves: Places, to: str, releases: Sequence[str], banned: Places
     ) -> list[Found]:
         """Return the query's own counterparts of a modality, each with the score 1."""
+        if query.examples is not None:
+            # Of several examples none is the query, and those against are not sought at all.
+            return []
         found: dict[tuple[str, int], str] = {}
         for name, row in sorted(selves):
             via = key_of(self.index.segment(name), row)
@@ -350,7 +346,7 @@ class Searcher:
                 if partner is not None and (target, partner) not in selves:
                     found.setdefault((target, partner), via)
         if query.raw_vector is not None:
-            for target, row in sorted(self._here(query)):
+            for target, row in sorted(here(self.index, query)):
                 if target not in releases:
                     continue
                 if partners_in(self.index, target, [row], target, to)[0] is not None:
@@ -358,6 +354,7 @@ class Searcher:
         return [
             Found(key_of(self.index.segment(name), row), name, row, to, 1.0, Reached(1.0, via, ""))
             for (name, row), via in found.items()
+            if (name, row) not in banned
         ]
 
 

@@ -1,76 +1,151 @@
 """The space ``shared`` of the next index: heads on linked pairs, and all vectors through them."""
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float16, Int64
 
-from aion_encoder.heads import LinearHead, load_heads, save_heads
-from indexer.align import ALIGNED_MODALITIES, Aligned, Pairs, fit_heads
+from aion_encoder.heads import Head, load_heads, save_heads
+from indexer.align import ALIGNED_MODALITIES, PAIRS_AT_MOST, Aligned, fit_heads
 from indexer.arrow_tables import numpy_column
 from indexer.compose import Composer, Draft
-from indexer.durable import replacing, write_json
-from indexer.layout import aligned_heads_file, segment_unit, space_file, space_unit
+from indexer.durable import digest_of, replacing, sha256_of, write_json
+from indexer.layout import (
+    aligned_heads_file,
+    segment_space_dir,
+    segment_unit,
+    space_file,
+    space_transform_file,
+    space_unit,
+)
+from indexer.pairs import gather_pairs
+from indexer.progress import Progress, silent
 from indexer.spaces import SHARED, shared_description, to_unit
 
 __all__ = ["fill_shared"]
 
-PAIRS_AT_MOST = 200_000
 
-
-def fill_shared(composer: Composer) -> str:
+def fill_shared(
+    composer: Composer,
+    *,
+    anew: bool = False,
+    pairs_at_most: int = PAIRS_AT_MOST,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> tuple[str, ...]:
     """Make ``shared``: with the published heads if kept segments use them, else with new ones.
+
+    Parameters
+    ----------
+    anew
+        Fit new heads whatever is published, and bring every segment into their space.
+    pairs_at_most, seed, progress
+        As for `fit_heads`.
 
     Returns
     -------
-    str
-        The reason why there is no such space; empty if there is one.
+    tuple
+        Why there is no such space, or why modalities are not in it, in sentences.
     """
-    users = [each for each in composer.drafts.values() if _aligned_of(each)]
-    new = [each for each in users if SHARED not in each.spaces]
-    if not new and composer.keep_space(SHARED, {each.name: each.spaces[SHARED] for each in users}):
-        return ""
-    aligned = _published_heads(composer, users)
+    aligned = None if anew else _published_heads(composer)
     if aligned is None:
-        fitted = fit_heads(linked_pairs(composer))
+        fitted = fit_heads(
+            gather_pairs(_Gathered(composer), ALIGNED_MODALITIES),
+            _present(composer),
+            pairs_at_most=pairs_at_most,
+            seed=seed,
+            progress=progress,
+        )
         if isinstance(fitted, str):
-            return fitted
-        aligned = fitted
+            return (fitted,)
+        aligned = Aligned(fitted.heads, {**fitted.facts, **_identity(composer)}, fitted.left_out)
+    wanted = {
+        each.name: tuple(
+            m for m in ALIGNED_MODALITIES if m in aligned.heads and m in each.modalities
+        )
+        for each in composer.drafts.values()
+    }
+    users = {name: modalities for name, modalities in wanted.items() if modalities}
+    new = [
+        each
+        for each in composer.drafts.values()
+        if each.name in users and (anew or SHARED not in each.spaces)
+    ]
+    if not new and composer.keep_space(SHARED, users):
+        return _reasons(aligned)
+    _write(composer, aligned)
+    dim = next(iter(aligned.heads.values())).dim
+    for draft in new:
+        _give_own_unit(composer, draft)
+        for modality in users[draft.name]:
+            _project(composer, draft, modality, aligned.heads[modality])
+        draft.spaces[SHARED] = users[draft.name]
+    composer.finish_space(
+        SHARED,
+        space_unit(SHARED, composer.generation),
+        dim,
+        users,
+        [each.name for each in new],
+        anew=anew,
+    )
+    return _reasons(aligned)
+
+
+def _reasons(aligned: Aligned) -> tuple[str, ...]:
+    return tuple(aligned.left_out[modality] for modality in sorted(aligned.left_out))
+
+
+def _write(composer: Composer, aligned: Aligned) -> None:
     unit = space_unit(SHARED, composer.generation)
     with replacing(composer.root / aligned_heads_file(unit)) as temporary:
         save_heads(temporary, aligned.heads, aligned.facts)
-    dim = next(iter(aligned.heads.values())).projection.shape[1]
     description = shared_description(
         composer.encoder.identity.digest,
-        input_dim=max(head.mean.size for head in aligned.heads.values()),
-        dim=dim,
+        input_dim=max(head.input_dim for head in aligned.heads.values()),
+        dim=next(iter(aligned.heads.values())).dim,
         pairs=int(aligned.facts.get("pairs", 0)),
     )
     write_json(composer.root / space_file(unit), description.model_dump(mode="json"))
-    for draft in new:
-        _give_own_unit(composer, draft)
-        for modality in _aligned_of(draft):
-            _project(composer, draft, modality, aligned.heads, dim)
-        draft.spaces[SHARED] = _aligned_of(draft)
-    composer.finish_space(
-        SHARED,
-        unit,
-        dim,
-        {each.name: each.spaces[SHARED] for each in users},
-        [each.name for each in new],
-    )
-    return ""
 
 
-def _aligned_of(draft: Draft) -> tuple[str, ...]:
-    return tuple(modality for modality in ALIGNED_MODALITIES if modality in draft.modalities)
+def _present(composer: Composer) -> list[str]:
+    return [
+        modality
+        for modality in ALIGNED_MODALITIES
+        if any(modality in draft.modalities for draft in composer.drafts.values())
+    ]
 
 
-def _published_heads(composer: Composer, users: list[Draft]) -> Aligned | None:
+def _published_heads(composer: Composer) -> Aligned | None:
+    """Return the published heads, if a segment that stays uses them.
+
+    A modality that they do not know is left out until they are fitted anew.
+    """
     before = composer.before
-    if before is None or not any(SHARED in each.spaces for each in users):
+    if before is None or not any(SHARED in each.spaces for each in composer.drafts.values()):
         return None
     path = composer.index / aligned_heads_file(before.spaces[SHARED].directory)
-    return Aligned(*load_heads(path))
+    heads, facts = load_heads(path)
+    known = [modality for modality in ALIGNED_MODALITIES if modality in heads]
+    left_out = {
+        modality: f"{modality} is not aligned: the heads were fitted to "
+        f"{' and '.join(known)}; fit them anew with `python -m indexer align`"
+        for modality in _present(composer)
+        if modality not in heads
+    }
+    return Aligned({modality: heads[modality] for modality in known}, facts, left_out)
+
+
+def _identity(composer: Composer) -> dict[str, Any]:
+    """Say whose vectors the heads take: the encoder, and what its spaces do to them."""
+    spaces = {}
+    for modality in _present(composer):
+        unit = composer.spaces[modality].directory
+        files = (space_file(unit), space_transform_file(unit))
+        spaces[modality] = digest_of([sha256_of(composer.root / name) for name in files])
+    return {"encoder": composer.encoder.identity.digest, "spaces": spaces}
 
 
 def _give_own_unit(composer: Composer, draft: Draft) -> None:
@@ -79,60 +154,42 @@ def _give_own_unit(composer: Composer, draft: Draft) -> None:
     if draft.unit != unit:
         (composer.root / draft.unit).rename(composer.root / unit)
         draft.unit = unit
+    # Nothing of an earlier shared space may stay beside the new one.
+    shutil.rmtree(composer.root / segment_space_dir(unit, SHARED), ignore_errors=True)
 
 
-def _project(
-    composer: Composer, draft: Draft, modality: str, heads: Mapping[str, LinearHead], dim: int
-) -> None:
+def _project(composer: Composer, draft: Draft, modality: str, head: Head) -> None:
     vectors = composer.filling(draft.name, modality, modality).vectors()
-    head = heads[modality]
     composer.filling(draft.name, SHARED, modality).write(
-        len(vectors), dim, lambda chosen: to_unit(head.apply(vectors[chosen].astype(np.float32)))
+        len(vectors),
+        head.dim,
+        lambda chosen: to_unit(head.apply(vectors[chosen].astype(np.float32))),
     )
 
 
-def linked_pairs(composer: Composer) -> Pairs:
-    """Gather the vectors of linked images and spectra, at most `PAIRS_AT_MOST`, evenly picked.
+class _Gathered:
+    """The next index as `indexer.pairs` looks at it."""
 
-    An object that has both an image and a spectrum is a pair by itself.
-    """
-    left_modality, right_modality = ALIGNED_MODALITIES
-    left, right, healpix = [], [], []
-    for a in sorted(composer.drafts):
-        for b in sorted(composer.drafts):
-            if not {left_modality, right_modality} <= {
-                *(m for m in composer.drafts[a].modalities if m == left_modality),
-                *(m for m in composer.drafts[b].modalities if m == right_modality),
-            }:
-                continue
-            places_a, places_b, rows_a = _places(composer, a, b)
-            vectors_a = composer.filling(a, left_modality, left_modality).vectors()
-            vectors_b = composer.filling(b, right_modality, right_modality).vectors()
-            left.append((vectors_a, places_a))
-            right.append((vectors_b, places_b))
-            healpix.append(numpy_column(composer.rows(a), "healpix_29")[rows_a])
-    count = sum(len(places) for _, places in left)
-    stride = max(1, count // PAIRS_AT_MOST)
-    if not count:
-        nothing = np.empty((0, 1), dtype=np.float32)
-        return Pairs(nothing, nothing, np.empty(0, dtype=np.int64))
-    return Pairs(
-        np.concatenate([vectors[places[::stride]] for vectors, places in left]).astype(np.float32),
-        np.concatenate([vectors[places[::stride]] for vectors, places in right]).astype(np.float32),
-        np.concatenate([values[::stride] for values in healpix]),
-    )
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
 
+    @property
+    def releases(self) -> Sequence[str]:
+        return sorted(self._composer.drafts)
 
-def _places(composer: Composer, a: str, b: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where the vectors of pairs stand: images of release a, spectra of release b."""
-    left_modality, right_modality = ALIGNED_MODALITIES
-    rows_a = composer.rows_with(a, left_modality)
-    rows_b = composer.rows_with(b, right_modality)
-    if a == b:
-        partners = rows_a
-    else:
-        links = composer.linked(a, b)
-        partners = np.full(len(rows_a), -1) if links is None else links.partners(a, rows_a)
-    place_b = np.minimum(np.searchsorted(rows_b, partners), max(len(rows_b) - 1, 0))
-    there = np.flatnonzero((partners >= 0) & (rows_b[place_b] == partners))
-    return there, place_b[there], rows_a[there]
+    def places_with(self, release: str, modality: str) -> Int64[np.ndarray, " n"]:
+        if modality not in self._composer.drafts[release].modalities:
+            return np.zeros(0, np.int64)
+        return self._composer.rows_with(release, modality)
+
+    def partners_of(
+        self, release: str, rows: Int64[np.ndarray, " n"], other: str
+    ) -> Int64[np.ndarray, " n"]:
+        links = self._composer.linked(release, other)
+        return np.full(len(rows), -1) if links is None else links.partners(release, rows)
+
+    def cells_of(self, release: str) -> Int64[np.ndarray, " n"]:
+        return numpy_column(self._composer.rows(release), "healpix_29")
+
+    def vectors_of(self, release: str, modality: str) -> Float16[np.ndarray, "n dim"]:
+        return self._composer.filling(release, modality, modality).vectors()

@@ -15,8 +15,9 @@ from indexer.fill import blocks_of
 from indexer.index_file import Index, read_index_file
 from indexer.index_model import IndexInfo
 from indexer.layout import INDEX_FILE, units_on_disk
-from indexer.links import LINK_RADIUS_ARCSEC, unit_sphere
+from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
+from indexer.proper_motion import motions_of
 from indexer.publish import units_of
 from indexer.segment import Segment
 
@@ -254,9 +255,7 @@ def _links(index: Index, found: _Examination) -> None:
                 inside and once, f"{what}: rows of {name} must exist, with a position, and once"
             )
             if inside:
-                sides.append(
-                    unit_sphere(segment.column("ra_deg")[rows], segment.column("dec_deg")[rows])
-                )
+                sides.append(_placed(segment, links).at(rows, _compared(links)))
         if len(sides) == 2:
             chords = np.linalg.norm(sides[0] - sides[1], axis=1)
             separation = 2.0 * np.arcsin(0.5 * chords) / _ARCSEC
@@ -273,6 +272,20 @@ def _links(index: Index, found: _Examination) -> None:
                 ),
                 f"{what}: separations must be those of the positions",
             )
+
+
+def _compared(links: PairLinks) -> float | None:
+    return None if links.epochs is None else links.epochs.compared
+
+
+def _placed(segment: Segment, links: PairLinks) -> Positions:
+    """Return the positions of a segment, with the motions that were used if any were."""
+    ra_deg, dec_deg = segment.column("ra_deg"), segment.column("dec_deg")
+    if links.epochs is None:
+        return Positions(ra_deg, dec_deg, segment.object_id)
+    first = segment.name == links.releases[0]
+    epoch_yr = links.epochs.a if first else links.epochs.b
+    return Positions(ra_deg, dec_deg, segment.object_id, epoch_yr, motions_of(segment.rows))
 
 
 def _unclaimed(index: Index, found: _Examination) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from aion_encoder.fake import FakeEncoder, open_fake_encoder
+from indexer.align_index import align_index
 from indexer.build import build, encode
 from indexer.errors import BuildError, LockedError
 from indexer.index_file import open_index, writing
@@ -244,22 +245,39 @@ def test_a_new_release_leaves_the_other_segments_alone(fake_sky, tmp_path):
 
 
 def test_a_late_partner_brings_the_shared_space(fake_sky, tmp_path):
-    old = sky.fake_manifest(fake_sky.root, ("fake-images", "fake-gaia"))
+    old = sky.fake_manifest(fake_sky.root, ("fake-images",))
     first = build(old, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
     assert "not aligned: at least 100 linked pairs are needed, there are 0" in first.info.notes[0]
     images = open_index(tmp_path).segment("fake-images").info
-    new = sky.fake_manifest(fake_sky.root, ("fake-images", "fake-gaia", "fake-sdss"))
+    new = sky.fake_manifest(fake_sky.root, ("fake-images", "fake-sdss"))
     build(new, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
     index = open_index(tmp_path)
     assert index.info.notes == ()
     assert index.info.spaces["shared"].modalities == ("image", "spectrum")
     # The images gained vectors, so they are another unit; the published one is left as it was.
     assert index.segment("fake-images").info.directory == "segments/fake-images@2"
-    assert index.segment("fake-gaia").info.directory == "segments/fake-gaia"
     assert (tmp_path / images.directory).is_dir()
     report = verify(tmp_path)
     assert report.ok
     assert images.directory in report.leftovers
+
+
+def test_a_late_modality_waits_until_heads_are_fitted_anew(fake_sky, tmp_path):
+    old = sky.fake_manifest(fake_sky.root, ("fake-images", "fake-sdss"))
+    build(old, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+    before = open_index(tmp_path)
+    new = sky.fake_manifest(fake_sky.root, ("fake-images", "fake-sdss", "fake-gaia"))
+    report = build(new, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+    assert report.info.notes == (
+        "xp is not aligned: the heads were fitted to image and spectrum; fit them anew with "
+        "`python -m indexer align`",
+    )
+    assert report.info.spaces["shared"] == before.info.spaces["shared"]
+    info = align_index(tmp_path)
+    assert info.notes == ()
+    assert info.spaces["shared"].modalities == ("image", "spectrum", "xp")
+    assert open_index(tmp_path).segment("fake-gaia").info.spaces["shared"] == ("xp",)
+    assert verify(tmp_path).ok
 
 
 def test_a_changed_file_changes_its_release_only(tmp_path):

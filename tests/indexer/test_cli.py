@@ -74,7 +74,8 @@ def test_table_is_aligned_and_says_what_was_asked(small_index: Path) -> None:
     assert lines[1] == f"  identifier: '9145-58042-142' is {key}"
     assert lines[2] == "4 neighbours in spectrum (same) among demo-sdss, demo-desi"
     assert lines[3] == f"left out, being the query itself: {key}"
-    header, *rows = lines[5:]
+    assert lines[4].startswith("verdict: in distribution: ")
+    header, *rows = lines[6:]
     assert " ".join(header.split()) == "rank key score percentile bridge ra dec z mag class"
     assert [row.split()[0] for row in rows] == ["1", "2", "3", "4"]
     at = header.index("bridge")
@@ -93,7 +94,7 @@ def test_json_is_one_object(small_index: Path) -> None:
     result = run("search", small_index, "--position", "150.05 -0.02", "-k", 3, "--format", "json")
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    assert list(document) == ["query", "receipt", "hits"]
+    assert list(document) == ["query", "verdict", "receipt", "hits"]
     assert document["query"]["kind"] == "position"
     assert len(document["hits"]) == 3
     wanted = {"key", "rank", "score", "percentile", "bridge", "ra_deg", "dec_deg", "redshift"}
@@ -456,3 +457,32 @@ def test_manifests_that_cannot_be_used(tmp_path: Path, command: str) -> None:
     assert result.exit_code == 2
     assert "is not valid TOML" in result.stderr
     assert not (tmp_path / "index").exists()
+
+
+def test_several_examples_for_and_against(small_index: Path) -> None:
+    keys = [key_of("demo-sdss", source) for source in (3, 9, 41)]
+    asked = ("--object", keys[0], "--also", keys[1], "--not", keys[2])
+    result = run("search", small_index, *asked, "--format", "json", "-k", 200)
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert answer["receipt"]["examples"]["for"] == [{"key": keys[0]}, {"key": keys[1]}]
+    assert answer["receipt"]["examples"]["against"] == [{"key": keys[2]}]
+    assert not {hit["key"] for hit in answer["hits"]} & set(keys)
+    probed = json.loads(run("search", small_index, *asked, "--probe", "--format", "json").stdout)
+    assert probed["receipt"]["examples"]["method"] == "probe"
+    assert "verdict: " in run("search", small_index, "--object", keys[0]).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--probe"], "--probe needs examples against"),
+        (["--not", key_of("demo-sdss", 3)], "cannot be an example for and against at once"),
+        (["--also", key_of("demo-hsc", 3)], "examples must have a modality in common"),
+        (["--also", "nobody"], "no object of this index is called 'nobody'"),
+    ],
+)
+def test_examples_that_are_refused(small_index: Path, arguments: list[str], reason: str) -> None:
+    result = run("search", small_index, "--object", key_of("demo-sdss", 3), *arguments)
+    assert result.exit_code == 2
+    assert reason in result.output

@@ -162,7 +162,7 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_json() -> None:
     document = json.loads(render_hits(make_hits(), "json"))
-    assert list(document) == ["query", "receipt", "hits"]
+    assert list(document) == ["query", "verdict", "receipt", "hits"]
     first, second, third = document["hits"]
     assert (first["key"], first["score"], first["redshift"]) == (f"demo-sdss:{BIG_ID}", 0.9, 0.1)
     assert second["redshift"] is None

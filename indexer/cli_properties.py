@@ -1,0 +1,101 @@
+"""``python -m indexer properties``: what labelled neighbours say of an object or a file."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from indexer.cli_query import example_options, query_of, query_options, taken
+
+if TYPE_CHECKING:
+    from indexer.queries import Query
+    from indexer.search import Searcher
+
+__all__ = ["properties"]
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("index", type=_PATH)
+@click.argument("more", type=_PATH, nargs=-1, metavar="")
+@query_options
+@example_options
+@click.option(
+    "--labels",
+    type=_PATH,
+    multiple=True,
+    metavar="FILE",
+    help="A table of labels; may be repeated. They go before the columns of the catalogue.",
+)
+@click.option(
+    "--property",
+    "names",
+    multiple=True,
+    metavar="NAME",
+    help="What to estimate; may be repeated. Default: redshift, object_class and all labels.",
+)
+@click.option(
+    "--decoder",
+    is_flag=True,
+    help="Of a file, give the redshift that the frozen decoder reads from its tokens, too.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
+def properties(
+    index: Path,
+    more: tuple[Path, ...],
+    labels: tuple[Path, ...],
+    names: tuple[str, ...],
+    decoder: bool,
+    form: str,
+    weights: str | None,
+    **values: Any,
+) -> None:
+    """Estimate properties of an object or a file from its labelled neighbours.
+
+    Intervals are calibrated on the labelled objects of the index. Where no labelled neighbour is
+    near enough, that is the answer. The query's own source never counts.
+    """
+    from indexer.labels import read_labels
+    from indexer.properties import PropertyReader
+    from indexer.property_report import property_document, property_text
+    from indexer.search import open_searcher
+
+    asked = taken(values, more)
+    known = read_labels(*labels) if labels else None
+    searcher = open_searcher(index, weights=weights)
+    query = query_of(searcher, asked)
+    wanted = names or tuple(
+        dict.fromkeys(("redshift", "object_class", *(known.names if known else ())))
+    )
+    estimates = PropertyReader(searcher, known).read(query, wanted)
+    verdict = searcher.verdict(query)
+    read = _decoded(searcher, query, weights) if decoder else None
+    if form == "json":
+        document = property_document(searcher.index, query, estimates, verdict, read)
+        click.echo(json.dumps(document, indent=1, allow_nan=False))
+    else:
+        click.echo(property_text(query, estimates, verdict, read))
+
+
+def _decoded(searcher: "Searcher", query: "Query", weights: str | None) -> Any:
+    """Return the decoder's distribution of the redshift of an uploaded file."""
+    if query.observation is None:
+        raise click.UsageError(
+            "--decoder needs the tokens of a file: give --image, --spectrum or --xp"
+        )
+    # Imported here: only this needs the encoder's weights and torch.
+    from aion_encoder.encoder import open_encoder
+    from aion_encoder.readouts import read_redshift
+    from indexer.weights import weights_of
+
+    encoder = open_encoder(weights or weights_of(searcher.index.info.encoder), keep_decoder=True)
+    return read_redshift(encoder, encoder.encode([(query.observation,)], tokens=True))
