@@ -47,11 +47,6 @@ class Encoder:
     reference_spaces: "ReferenceSpaces"
 
     @property
-    def dim(self) -> int:
-        """Length of the vectors."""
-        return self.identity.dim
-
-    @property
     def model(self) -> Any:
         """The official transformer; its decoder is there only if it was kept."""
         return self.transformer.model
@@ -102,7 +97,9 @@ class Encoder:
         given = {item.modality for _, item in places}
         modalities = [modality for modality in MODALITIES if modality in given]
         vectors = {
-            modality: np.full((len(objects), self.dim), np.nan, np.float32)
+            modality: np.full(
+                (len(objects), self.identity.vector_dim(modality)), np.nan, np.float32
+            )
             for modality in modalities
         }
         encoded = self.transformer.encode(inputs, batch_size=batch_size)
@@ -128,12 +125,14 @@ class Encoder:
         Parameters
         ----------
         observations
-            Of any modalities, in any order.
+            Of one modality, or of several whose vectors have one length; in any order.
         batch_size
             See `encode`.
 
         Raises
         ------
+        ValueError
+            If their vectors differ in length.
         ObservationError
             If one of them cannot be encoded, with the reason.
         """
@@ -143,7 +142,14 @@ class Encoder:
                 f"observation {refusal.index} ({refusal.modality}) cannot be encoded: "
                 f"{refusal.reason}"
             )
-        vectors = np.empty((len(observations), self.dim), np.float32)
+        lengths = {self.identity.vector_dim(item.modality) for item in observations}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"observations must have vectors of one length, got {sorted(lengths)}; encode one "
+                "modality at a time"
+            )
+        width = lengths.pop() if lengths else self.identity.dim
+        vectors = np.empty((len(observations), width), np.float32)
         for index, item in enumerate(observations):
             vectors[index] = encoded.vectors[item.modality][index]
         return vectors

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from aion_encoder.parts import parts_of
+
 __all__ = ["PREPROCESSING_VERSION", "EncoderIdentity", "Pooling"]
 
 PREPROCESSING_VERSION = 1
@@ -16,7 +18,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Pooling(StrEnum):
-    """How the tokens of one modality become one vector: always their mean, but of what.
+    """How the tokens of one modality become one vector: always by means, but of what.
 
     Attributes
     ----------
@@ -27,11 +29,14 @@ class Pooling(StrEnum):
         The same without that constant: the projection of the encoder's last layer.
     MEAN_ENCODER
         The encoder's last layer after its normalisation, before the projection.
+    PART_MEANS
+        The same, one mean for each part of a modality, joined: see `aion_encoder.parts`.
     """
 
     MEAN_OUTPUT = "mean_output"
     MEAN_CONTEXT = "mean_context"
     MEAN_ENCODER = "mean_encoder"
+    PART_MEANS = "part_means"
 
 
 class EncoderIdentity(BaseModel):
@@ -51,7 +56,7 @@ class EncoderIdentity(BaseModel):
     pooling
         How tokens become a vector.
     dim
-        Length of the vectors.
+        Width of the transformer: length of one mean. See `vector_dim`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +69,10 @@ class EncoderIdentity(BaseModel):
     preprocessing: int = Field(default=PREPROCESSING_VERSION, ge=1)
     pooling: Pooling
     dim: int = Field(gt=0)
+
+    def vector_dim(self, modality: str) -> int:
+        """Return the length of the vectors of a modality."""
+        return self.dim * (len(parts_of(modality)) if self.pooling is Pooling.PART_MEANS else 1)
 
     @property
     def digest(self) -> str:

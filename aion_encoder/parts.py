@@ -14,7 +14,10 @@ SPECTRUM_ARMS = 8
 _WHOLE = ((0, 1_000_000),)
 _SPECTRUM = (
     (0, 1),
-    *((1 + arm * 272 // SPECTRUM_ARMS, 1 + (arm + 1) * 272 // SPECTRUM_ARMS) for arm in range(SPECTRUM_ARMS)),
+    *(
+        (1 + arm * 272 // SPECTRUM_ARMS, 1 + (arm + 1) * 272 // SPECTRUM_ARMS)
+        for arm in range(SPECTRUM_ARMS)
+    ),
 )
 
 

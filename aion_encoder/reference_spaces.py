@@ -54,16 +54,16 @@ def read_reference_spaces(directory: Path, identity: EncoderIdentity) -> Referen
         projection = tensors.pop(f"{modality}.projection", None)
         if mean is None and projection is None:
             continue
+        width = identity.vector_dim(modality)
         if (
             mean is None
             or projection is None
-            or mean.shape != (identity.dim,)
+            or mean.shape != (width,)
             or projection.ndim != 2
-            or projection.shape[0] != identity.dim
+            or projection.shape[0] != width
         ):
             raise CheckpointError(
-                f"{path}: {modality} must have a mean ({identity.dim},) and a projection "
-                f"({identity.dim}, out)"
+                f"{path}: {modality} must have a mean ({width},) and a projection ({width}, out)"
             )
         spaces[modality] = (mean.astype(np.float32), projection.astype(np.float32))
     if tensors:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from aion_encoder.attention import fuse_attention
 from aion_encoder.identity import Pooling
+from aion_encoder.parts import parts_of
 from aion_encoder.vocabulary import modality_of, token_count
 
 __all__ = ["TOKENS_PER_BATCH", "Tokens", "Transformer"]
@@ -131,10 +132,14 @@ class Transformer:
         pooled = {}
         for modality in sorted({modality_of(key) for key in inputs}):
             keys = [key for key in inputs if modality_of(key) == modality]
-            ids = torch.tensor([self.model.modality_info[key]["id"] for key in keys])
-            mine = torch.isin(owners, ids.to(owners)).unsqueeze(-1)
+            owned = [owners == self.model.modality_info[key]["id"] for key in keys]
+            mine = torch.stack(owned).any(dim=0).unsqueeze(-1)
             count = mine.sum(dim=1)
             members = torch.nonzero(count[:, 0]).flatten()
+            if self.pooling is Pooling.PART_MEANS:
+                joined = _part_means(hidden, owned, modality)[members]
+                pooled[modality] = (members.tolist(), joined.cpu().numpy())
+                continue
             mean = (hidden * mine).sum(dim=1)[members] / count[members]
             if self.pooling is not Pooling.MEAN_ENCODER:
                 # The projection is linear: that of the mean is the mean of the projections.
@@ -143,3 +148,23 @@ class Transformer:
                 mean = mean + (codes * mine).sum(dim=1)[members] / count[members]
             pooled[modality] = (members.tolist(), mean.float().cpu().numpy())
         return pooled
+
+
+def _part_means(hidden: Tensor, owned: Sequence[Tensor], modality: str) -> Tensor:
+    """Return the means of the parts of a modality, joined, shape (batch, parts * dim).
+
+    Parameters
+    ----------
+    hidden
+        Shape (batch, tokens, dim).
+    owned
+        For each token key of the modality which tokens are its, shape (batch, tokens). The tokens
+        of a key stand in their own order, whatever stands before them.
+    """
+    places = [torch.where(mine, mine.cumsum(dim=1) - 1, -1) for mine in owned]
+    means = []
+    for start, stop in parts_of(modality):
+        inside = [(place >= start) & (place < stop) for place in places]
+        part = torch.stack(inside).any(dim=0).unsqueeze(-1)
+        means.append((hidden * part).sum(dim=1) / part.sum(dim=1).clamp_min(1))
+    return torch.cat(means, dim=1)

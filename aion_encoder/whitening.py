@@ -4,6 +4,9 @@ With mean m and covariance S of some vectors of dimension d, and shrinkage a = 0
 
     S' = (1 - a) S + a (tr S / d) I,    white = S'^(-1/2) (x - m)
 
+With fewer directions kept than there are, the projection is V_k L_k^(-1/2), of the k eigenvectors
+V_k of S' with the largest eigenvalues L_k, the largest component of each positive.
+
 The shrinkage keeps directions that carry next to no variance from being blown up to the size of
 the others. The symmetric root is taken because it is unique, whatever the signs that an
 eigenvalue solver gives its vectors.
@@ -18,14 +21,16 @@ SHRINKAGE = 0.1
 
 
 def whitening(
-    vectors: Float64[np.ndarray, "n dim"],
-) -> tuple[Float64[np.ndarray, " dim"], Float64[np.ndarray, "dim dim"]]:
+    vectors: Float64[np.ndarray, "n dim"], keep: int | None = None
+) -> tuple[Float64[np.ndarray, " dim"], Float64[np.ndarray, "dim kept"]]:
     """Return mean and projection: ``(x - mean) @ projection`` is centred and whitened.
 
     Parameters
     ----------
     vectors
         Finite vectors; computed with in float64, whatever they are.
+    keep
+        How many directions at most; by default all.
     """
     vectors = np.asarray(vectors, np.float64)
     dim = vectors.shape[1]
@@ -37,4 +42,9 @@ def whitening(
         (1.0 - SHRINKAGE) * covariance + SHRINKAGE * typical * np.eye(dim)
     )
     smallest = max(float(values.max()) * 1e-12, 1e-30)
-    return mean, np.asarray((axes / np.sqrt(np.maximum(values, smallest))) @ axes.T)
+    scaled = axes / np.sqrt(np.maximum(values, smallest))
+    if keep is None or keep >= dim:
+        return mean, np.asarray(scaled @ axes.T)
+    strongest = scaled[:, ::-1][:, :keep]
+    largest = np.abs(strongest).argmax(axis=0)
+    return mean, np.asarray(strongest * np.sign(strongest[largest, np.arange(keep)]))

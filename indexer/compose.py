@@ -185,6 +185,7 @@ class Composer:
             modality,
             sample,
             count=count,
+            keep=self.encoder.identity.dim,
             encoder=self.encoder.identity.digest,
             reference=self.encoder.reference_spaces.get(modality),
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from aion_encoder.identity import EncoderIdentity
 from aion_encoder.observations import Observation
 from indexer.arrow_tables import write_arrow
 from indexer.durable import sha256_of, write_json
@@ -189,7 +190,7 @@ def encode_partition(
     temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    counts = _write(temporary, batch, partition.name, encoder.dim)
+    counts = _write(temporary, batch, partition.name, encoder.identity)
     done = {"config": config, "read": read, **counts, "inputs": inputs}
     done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
     write_json(temporary / _DONE, done, sync=False)
@@ -211,13 +212,16 @@ def _check_unchanged(root: Path, release: ReleasePlan, partition: Partition) -> 
             )
 
 
-def _write(folder: Path, batch: _Batch, partition: str, dim: int) -> dict[str, Any]:
+def _write(
+    folder: Path, batch: _Batch, partition: str, identity: EncoderIdentity
+) -> dict[str, Any]:
     write_arrow(record_table(batch.records, batch.modalities), folder / "records.arrow", sync=False)
     write_arrow(reject_table(batch.rejects, partition), folder / "rejects.arrow", sync=False)
     rows, previews = [row for row, _ in batch.previews], [each for _, each in batch.previews]
     write_arrow(preview_table(rows, previews), folder / "previews.arrow", sync=False)
     for modality, vectors in batch.vectors.items():
-        stacked = np.stack(vectors).astype(np.float32).reshape(-1, dim)
+        width = identity.vector_dim(modality)
+        stacked = np.stack(vectors).astype(np.float32).reshape(-1, width)
         np.save(folder / f"vectors-{modality}.npy", stacked, allow_pickle=False)
     return {
         "indexed": len(batch.records),

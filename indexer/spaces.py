@@ -164,6 +164,7 @@ def fit_space(
     sample: Float32[np.ndarray, "m dim"],
     *,
     count: int,
+    keep: int,
     encoder: str,
     reference: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None,
 ) -> Space:
@@ -178,6 +179,8 @@ def fit_space(
         Raw vectors of the index, evenly picked in a fixed order, `FIT_AT_MOST` or so.
     count
         How many vectors the index has.
+    keep
+        Dimensions of the space at most, where it is whitened here.
     encoder
         Digest of the identity of the encoder.
     reference
@@ -189,7 +192,7 @@ def fit_space(
     method: Literal["whitened", "reference", "centred", "none"]
     if count >= WHITEN_FROM_PER_DIM * dim:
         method, fitted_on = "whitened", len(sample)
-        mean, projection = whitening(sample)
+        mean, projection = whitening(sample, keep)
     elif reference is not None:
         method, fitted_on = "reference", 0
         mean, projection = reference

@@ -22,10 +22,6 @@ class EncoderLike(Protocol):
         """Which model it is."""
 
     @property
-    def dim(self) -> int:
-        """Length of its vectors."""
-
-    @property
     def reference_spaces(self) -> Mapping[str, Any]:
         """Mean and projection per modality; may be empty."""
 

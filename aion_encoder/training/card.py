@@ -14,6 +14,7 @@ import numpy as np
 
 from aion_encoder.encoder import open_encoder
 from aion_encoder.reference_spaces import write_reference_spaces
+from aion_encoder.surveys import SURVEYS as ENCODER_SURVEYS
 from aion_encoder.training.figures import draw_images, draw_losses, draw_spectra
 from aion_encoder.training.image_codec import image_codec_losses
 from aion_encoder.training.measures import (
@@ -74,7 +75,8 @@ def _encode_one(checkpoint: Path, paths: Sequence[Path], survey: str, first: int
     for path in paths:
         sky = packed_sky([path])
         if seen + len(sky) <= first:
-            parts.append(np.full((len(sky), encoder.dim), np.nan, np.float32))
+            width = encoder.identity.vector_dim(ENCODER_SURVEYS[survey].modality)
+            parts.append(np.full((len(sky), width), np.nan, np.float32))
         else:
             parts.append(encode_sky(encoder, sky, survey))
         seen += len(sky)
@@ -166,9 +168,10 @@ def measure(
     }
     labels = sky.labels
     spaces: dict[str, np.ndarray] = {}
+    keep = open_encoder(str(checkpoint)).identity.dim
     out["neighbours"] = {}
     for survey in SURVEYS:
-        mean, projection = finite_whitening(vectors[survey][:-asking])
+        mean, projection = finite_whitening(vectors[survey][:-asking], keep)
         spaces[survey] = (vectors[survey] - mean) @ projection
         white = spaces[survey][-len(sky) :]
         raw = _raw_features(sky, survey)
@@ -200,11 +203,13 @@ def write_spaces(checkpoint: Path, vectors: Mapping[str, np.ndarray], sources: i
         "spectrum": ("sdss", "desi"),
         "xp": ("gaia",),
     }
+    encoder = open_encoder(str(checkpoint))
     spaces = {
-        modality: finite_whitening(np.concatenate([vectors[survey] for survey in surveys]))
+        modality: finite_whitening(
+            np.concatenate([vectors[survey] for survey in surveys]), encoder.identity.dim
+        )
         for modality, surveys in modalities.items()
     }
-    encoder = open_encoder(str(checkpoint))
     facts = {"measured_on": f"{sources} simulated sources, each seen by all surveys"}
     write_reference_spaces(checkpoint, spaces, encoder.identity, facts)
 
@@ -337,7 +342,8 @@ def _card(
         "## Neighbours, on held-out sources",
         "",
         f"{measures['asking']:,} simulated sources ask a gallery of {measures['gallery']:,}",
-        "others; ten nearest by cosine. Vectors are centred and whitened. Beside each, the same",
+        "others; ten nearest by cosine. Vectors are centred and whitened (those of spectra, pooled",
+        f"by parts, down to {recipe['dim']} dimensions). Beside each, the same",
         "with 64",
         "principal components of the arcsinh pixels, of the fluxes over their mean, or of the",
         "arcsinh coefficients. Ten classes (three spectral classes); redshift as log10(1 + z) of",

@@ -14,6 +14,7 @@ from jaxtyping import Float32
 from aion_encoder.encoder import Encoder
 from aion_encoder.errors import ObservationError
 from aion_encoder.heads import DIMENSIONS, EMPHASIS, RIDGE, fit_linear
+from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.simulated import PackedSky, observe
 from aion_encoder.whitening import whitening
 
@@ -48,7 +49,8 @@ def encode_sky(
     progress: Callable[[int, int], None] | None = None,
 ) -> Float32[np.ndarray, "n dim"]:
     """Return a raw vector per source, NaN where the observation is refused."""
-    vectors = np.full((len(sky), encoder.dim), np.nan, np.float32)
+    width = encoder.identity.vector_dim(SURVEYS[survey].modality)
+    vectors = np.full((len(sky), width), np.nan, np.float32)
     for start in range(0, len(sky), 100):
         rows, objects = [], []
         for row in range(start, min(start + 100, len(sky))):
@@ -65,9 +67,10 @@ def encode_sky(
     return vectors
 
 
-def finite_whitening(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whiten as an index does, without the rows that are not finite."""
-    mean, projection = whitening(vectors[np.isfinite(vectors).all(axis=1)].astype(np.float64))
+def finite_whitening(vectors: np.ndarray, keep: int) -> tuple[np.ndarray, np.ndarray]:
+    """Whiten as an index does, to `keep` dimensions at most, without rows that are not finite."""
+    finite = vectors[np.isfinite(vectors).all(axis=1)].astype(np.float64)
+    mean, projection = whitening(finite, keep)
     return mean.astype(np.float32), projection.astype(np.float32)
 
 

@@ -22,6 +22,7 @@ from aion.model import AION
 from aion_encoder.checkpoint import Settings, load_transformer, locate
 from aion_encoder.checkpoint_writer import write_codec, write_settings, write_transformer
 from aion_encoder.codecs import load_codec
+from aion_encoder.identity import Pooling
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import (
     XP_KEYS,
@@ -308,7 +309,9 @@ def release_transformer(
     state = model.state_dict()
     small.load_state_dict({name: state[name] for name in small.state_dict()})
     write_transformer(checkpoint, small, released, half=True)
-    settings = Settings(title="aion-demo: a demonstration trained on simulated data")
+    settings = Settings(
+        title="aion-demo: a demonstration trained on simulated data", pooling=Pooling.PART_MEANS
+    )
     write_settings(checkpoint, settings)
 
 

@@ -30,7 +30,7 @@ from aion_encoder.training.blank import write_random_checkpoint
 from aion_encoder.transformer import Transformer
 from aion_encoder.vocabulary import modality_of
 
-PARTS = (Pooling.MEAN_OUTPUT, Pooling.MEAN_CONTEXT, Pooling.MEAN_ENCODER)
+POOLINGS = (Pooling.MEAN_OUTPUT, Pooling.MEAN_CONTEXT, Pooling.MEAN_ENCODER)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,13 @@ def _by_hand(model: Any, tokens: Mapping[str, np.ndarray]) -> dict[tuple[str, Po
     for modality in {modality_of(key) for key in inputs}:
         ids = [model.modality_info[key]["id"] for key in inputs if modality_of(key) == modality]
         mine = torch.isin(owners[0], torch.tensor(ids).to(owners))
-        for pooling, values in zip(PARTS, (context, context - codes, hidden[0]), strict=True):
+        for pooling, values in zip(POOLINGS, (context, context - codes, hidden[0]), strict=True):
             pooled[modality, pooling] = values[0][mine].double().mean(dim=0).numpy()
+        own = hidden[0][0][mine].double().numpy()
+        # 1 + 8 x 34 tokens of one spectrum; everything else is one part.
+        parts = [own[:1], *np.split(own[1:], 8)] if modality == "spectrum" else [own]
+        joined = np.concatenate([part.mean(axis=0) for part in parts])
+        pooled[modality, Pooling.PART_MEANS] = joined
     return pooled
 
 
@@ -82,7 +87,7 @@ def _with(pooling: Pooling, encoder: Encoder) -> Transformer:
 
 
 def test_the_real_sizes(base: Encoder) -> None:
-    assert base.dim == 768
+    assert base.identity.dim == 768
     assert len(base.model.encoder) == 12
     assert base.model.encoder[0].attn.num_heads == 12
 
@@ -119,7 +124,7 @@ def test_vectors_against_the_official_encoder(
                 if pooling is base.identity.pooling:
                     assert _cosine(encoded.vectors[modality][index], vector) > 0.999999
                 compared += 1
-    assert compared == 3 * 9
+    assert compared == 4 * 9
     for modality, present in encoded.present.items():
         held = [any(item.modality == modality for item in items) for items in objects]
         np.testing.assert_array_equal(present, held)
@@ -159,7 +164,7 @@ def _all_in_one_batch(
     monkeypatch.setattr(encoder.model, "forward_encoder", once)
     return {
         pooling: _OneBatch(encoder.model, pooling, torch.device("cpu")).encode(rows)
-        for pooling in PARTS
+        for pooling in (*POOLINGS, Pooling.PART_MEANS)
     }
 
 
@@ -168,7 +173,7 @@ def test_poolings_are_related_as_stated(
 ) -> None:
     encoded = tiny.encode([(make_xp(),), (make_image(),)], tokens=True)
     rows = [_tokens_of(encoded, index) for index in range(2)]
-    output, context, inner = ([*_with(which, tiny).encode(rows)] for which in PARTS)
+    output, context, inner = ([*_with(which, tiny).encode(rows)] for which in POOLINGS)
     weight = tiny.model.decoder_proj_context.weight.numpy()
     bias = tiny.model.decoder_proj_context.bias.numpy()
     np.testing.assert_allclose(

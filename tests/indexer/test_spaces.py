@@ -17,8 +17,8 @@ def _raw(count: int, dim: int = 8, seed: int = 0) -> np.ndarray:
     return (rng.standard_normal((count, dim)) @ mixing + 5.0).astype(np.float32)
 
 
-def _fit(raw: np.ndarray, reference=None) -> Space:
-    return fit_space("image", raw, count=len(raw), encoder="e", reference=reference)
+def _fit(raw: np.ndarray, reference=None, keep: int = 8) -> Space:
+    return fit_space("image", raw, count=len(raw), keep=keep, encoder="e", reference=reference)
 
 
 def test_whitened_vectors_have_the_stated_covariance():
@@ -34,6 +34,17 @@ def test_whitened_vectors_have_the_stated_covariance():
     np.testing.assert_allclose(product, np.eye(8), atol=1e-4)
     np.testing.assert_allclose(white.mean(axis=0), 0.0, atol=1e-4)
     np.testing.assert_allclose(space.projection, space.projection.T, atol=1e-6)
+
+
+def test_a_space_keeps_no_more_dimensions_than_asked_for():
+    raw = _raw(4000)
+    space = _fit(raw, keep=3)
+    assert (space.description.method, space.description.input_dim, space.dim) == ("whitened", 8, 3)
+    covariance = np.cov(raw.astype(float).T, bias=True)
+    shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * np.trace(covariance) / 8 * np.eye(8)
+    product = space.projection.T.astype(float) @ shrunk @ space.projection.astype(float)
+    np.testing.assert_allclose(product, np.eye(3), atol=1e-4)
+    assert space.apply(raw[:5]).shape == (5, 3)
 
 
 @pytest.mark.parametrize(("count", "method"), [(160, "whitened"), (159, "centred"), (49, "none")])

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from aion_encoder import open_encoder
+from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
 from aion_encoder.training.masked import MaskedRecipe, TokenSky, _Batch, _Drawer, _loss
@@ -71,7 +72,8 @@ def test_trained_checkpoint_loads_strictly_and_encodes_every_survey(work: Path) 
     sky = packed_sky([work / "sky" / "000.npz"])
     for survey in ("legacysurvey", "hsc", "sdss", "desi", "gaia"):
         vectors = encoder.encode_alone([observe(sky, row, survey) for row in (1, 2)])
-        assert vectors.shape == (2, RECIPE.dim)
+        modality = SURVEYS[survey].modality
+        assert vectors.shape == (2, encoder.identity.vector_dim(modality))
         assert np.isfinite(vectors).all()
         assert not np.allclose(vectors[0], vectors[1])
 
@@ -194,7 +196,7 @@ def test_pooled_batches_show_one_modality_and_all_of_a_spectrum(work: Path) -> N
     }
 
 
-def test_the_decoder_of_a_pooled_batch_sees_only_the_mean(work: Path) -> None:
+def test_the_decoder_of_a_pooled_batch_sees_only_the_means_of_parts(work: Path) -> None:
     from aion_encoder.checkpoint import load_transformer
 
     model = load_transformer(work / "checkpoint", keep_decoder=True)
@@ -211,11 +213,13 @@ def test_the_decoder_of_a_pooled_batch_sees_only_the_mean(work: Path) -> None:
     for pooled in (True, False):
         _loss(model, _Batch(inputs, targets, pooled))
     mean, every = contexts
-    assert mean.shape == (1, 1, RECIPE.dim)
+    assert mean.shape == (1, 9, RECIPE.dim)
     assert every.shape == (1, 273, RECIPE.dim)
     embedding = model.encoder_embeddings["tok_spectrum_sdss"]
     codes = embedding.pos_emb[0] + embedding.mod_emb[0]
-    assert torch.allclose(mean[:, 0], (every - codes).mean(dim=1), atol=1e-5)
+    own = every - codes
+    assert torch.allclose(mean[:, 0], own[:, 0], atol=1e-5)
+    assert torch.allclose(mean[:, 1:], own[:, 1:].unflatten(1, (8, 34)).mean(dim=2), atol=1e-5)
 
 
 def test_tokens_of_pictures_are_asked_for_near_the_centre(work: Path) -> None:
