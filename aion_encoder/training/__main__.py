@@ -48,7 +48,9 @@ def _card(
     write_spaces(checkpoint, vectors, held_out)
     hours_file = work / "hours.json"
     hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
-    write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours)
+    history = work / "history.md"
+    told = history.read_text() if history.exists() else ""
+    write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours, told)
 
 
 @click.command()

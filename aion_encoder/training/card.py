@@ -221,8 +221,15 @@ def write_card(
     sky: PackedSky,
     logs: Path,
     hours: Mapping[str, float],
+    history: str = "",
 ) -> None:
-    """Write ``README.md``, ``measures.json`` and the figures into a checkpoint."""
+    """Write ``README.md``, ``measures.json`` and the figures into a checkpoint.
+
+    Parameters
+    ----------
+    history
+        What the recipe cannot say of how the weights came about, in Markdown.
+    """
     codecs = load_codecs(checkpoint)
     classes = sky.labels["object_class"].to_numpy(str)
     rows = [int(np.flatnonzero(classes == name)[0]) for name in np.unique(classes)]
@@ -235,7 +242,7 @@ def write_card(
     (checkpoint / "recipe.json").write_text(
         json.dumps(recipe, indent=2, sort_keys=True, default=list) + "\n"
     )
-    (checkpoint / "README.md").write_text(_card(measures, recipe, log, hours))
+    (checkpoint / "README.md").write_text(_card(measures, recipe, log, hours, history))
 
 
 def _origin(recipe: Mapping[str, Any]) -> list[str]:
@@ -262,6 +269,7 @@ def _card(
     recipe: Mapping[str, Any],
     log: list[Mapping[str, Any]],
     hours: Mapping[str, float],
+    history: str,
 ) -> str:
     neighbours, partners = measures["neighbours"], measures["partners"]
     masked = recipe["masked"]
@@ -299,6 +307,7 @@ def _card(
         f"The decoder keeps only the outputs {', '.join(recipe['domains_out'])}.",
         "",
         *_origin(recipe),
+        *([history.strip(), ""] if history else []),
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
         f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",
         "",

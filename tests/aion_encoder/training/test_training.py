@@ -122,9 +122,19 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
     assert all(np.array_equal(vectors[name], again[name], equal_nan=True) for name in vectors)
     measures = measure(checkpoint, sky, vectors, asking=8, gallery=16)
     write_spaces(checkpoint, vectors, len(sky))
-    write_card(checkpoint, measures, asdict(RECIPE), sky, _log(work), {"sky": 0.1})
+    write_card(
+        checkpoint, measures, asdict(RECIPE), sky, _log(work), {"sky": 0.1}, "As it happened."
+    )
     card = (checkpoint / "README.md").read_text()
-    for words in ("demonstration", "simulated", "held-out", "R@10", "64 components", "codes used"):
+    for words in (
+        "demonstration",
+        "simulated",
+        "held-out",
+        "R@10",
+        "64 components",
+        "codes used",
+        "As it happened.",
+    ):
         assert words in card
     assert set(open_encoder(str(checkpoint), device="cpu").reference_spaces) == {
         "image",
