@@ -61,7 +61,7 @@ class PairBlock:
 
 @dataclass(frozen=True)
 class Training:
-    """How residual heads are trained.
+    """How residual heads are trained; chosen by measurement, see ``docs/decisions.md``.
 
     Attributes
     ----------
@@ -82,11 +82,11 @@ class Training:
     """
 
     hidden: int = 512
-    batch: int = 512
-    steps: int = 3000
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.05
-    dropout: float = 0.2
+    batch: int = 1024
+    steps: int = 2000
+    learning_rate: float = 1e-4
+    weight_decay: float = 2.0
+    dropout: float = 0.5
     every: int = 50
     patience: int = 8
 

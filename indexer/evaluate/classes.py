@@ -159,8 +159,8 @@ def _property(bench: Bench, recorder: Recorder, modality: str, direction: str, l
             "direction": direction,
             "k": None if lists is None else lists.numbers.shape[1],
         }
-        published = R_SQUARED["properties"].get(modality, ()) if label in PROPERTIES else ()
-        beside = bar(published)
+        same_task = label in PROPERTIES and mode in ("exact", "index")
+        beside = bar(R_SQUARED["properties"].get(modality, ()) if same_task else ())
         if beside:
             common["note"] = "the bar is the mean over mass, metallicity, age and star formation"
         record = recorder.add_statistic(

@@ -4,7 +4,7 @@ Lists of hits are numbers of objects, best first, padded with -1 behind their tr
 is neither found nor missed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,8 +13,9 @@ from jaxtyping import Bool, Float64, Int64
 
 __all__ = [
     "PADDING",
+    "REDSHIFT_SCORES",
     "Interval",
-    "RedshiftScores",
+    "Score",
     "bootstrap",
     "bootstrap_of",
     "chance_of_partner",
@@ -73,39 +74,34 @@ def bootstrap(
     known = known[np.isfinite(known)]
     if not len(known):
         return Interval(np.nan, np.nan, np.nan, 0)
-    rng = np.random.default_rng(seed)
-    # Many resamples at once: one by one, they take longer than the searches.
-    at_once = max(1, _RESAMPLED_AT_ONCE // len(known))
-    again = []
-    for start in range(0, RESAMPLES, at_once):
-        shape = (min(at_once, RESAMPLES - start), len(known))
-        resampled = known[rng.integers(len(known), size=shape)]
-        again.append(_middle(resampled, statistic))
-    low, high = np.percentile(np.concatenate(again), [2.5, 97.5])
-    value = float(_middle(known[None, :], statistic)[0])
-    return Interval(value, float(low), float(high), len(known))
+    of = np.mean if statistic == "mean" else np.median
+    return bootstrap_of(lambda chosen: of(known[chosen], axis=-1), len(known), seed)
 
 
-def _middle(rows: np.ndarray[Any, Any], statistic: str) -> np.ndarray[Any, Any]:
-    return np.asarray(rows.mean(axis=1) if statistic == "mean" else np.median(rows, axis=1))
-
-
-def bootstrap_of(of: Callable[[Int64[np.ndarray, " m"]], float], count: int, seed: int) -> Interval:
+def bootstrap_of(
+    of: Callable[[Int64[np.ndarray, "... m"]], Any], count: int, seed: int
+) -> Interval:
     """Return any statistic of queries, with a percentile interval over queries.
 
     Parameters
     ----------
     of
-        The statistic of some queries, given their numbers, which may repeat.
+        The statistic of some queries along the last axis, given their numbers, which may repeat.
     count
         How many queries there are.
     """
     if not count:
         return Interval(np.nan, np.nan, np.nan, 0)
     rng = np.random.default_rng(seed)
-    again = [of(rng.integers(count, size=count)) for _ in range(RESAMPLES)]
-    known = [each for each in again if np.isfinite(each)]
-    low, high = np.percentile(known, [2.5, 97.5]) if known else (np.nan, np.nan)
+    # Many resamples at once: one by one, they take longer than the searches.
+    at_once = max(1, _RESAMPLED_AT_ONCE // count)
+    again = [
+        np.asarray(of(rng.integers(count, size=(min(at_once, RESAMPLES - start), count))))
+        for start in range(0, RESAMPLES, at_once)
+    ]
+    known = np.concatenate(again)
+    known = known[np.isfinite(known)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return Interval(float(of(np.arange(count))), float(low), float(high), count)
 
 
@@ -260,62 +256,54 @@ def redshift_error(
     return np.asarray((predicted - true) / (1.0 + true))
 
 
-def sigma_nmad(errors: Float64[np.ndarray, " n"]) -> float:
-    """Return 1.4826 times the median absolute deviation from the median; NaN of nothing."""
-    if not len(errors):
-        return float("nan")
-    return float(NORMAL_MAD * np.median(np.abs(errors - np.median(errors))))
+def sigma_nmad(errors: Float64[np.ndarray, "... n"]) -> np.ndarray[Any, Any]:
+    """Return 1.4826 times the median absolute deviation from the median, along the last axis."""
+    middle = np.median(errors, axis=-1, keepdims=True)
+    return np.asarray(NORMAL_MAD * np.median(np.abs(errors - middle), axis=-1))
 
 
-def r_squared(predicted: Float64[np.ndarray, " n"], true: Float64[np.ndarray, " n"]) -> float:
-    """Return 1 - sum (y - p)^2 / sum (y - mean y)^2; NaN where the truth does not vary."""
-    total = float(((true - true.mean()) ** 2).sum()) if len(true) else 0.0
-    return 1.0 - float(((true - predicted) ** 2).sum()) / total if total > 0.0 else float("nan")
+def r_squared(
+    predicted: Float64[np.ndarray, "... n"], true: Float64[np.ndarray, "... n"]
+) -> np.ndarray[Any, Any]:
+    """Return 1 - sum (y - p)^2 / sum (y - mean y)^2 along the last axis.
 
-
-@dataclass(frozen=True)
-class RedshiftScores:
-    """How good redshifts are.
-
-    Attributes
-    ----------
-    r2, r2_log
-        Of z, and of log10(1 + z).
-    sigma_nmad
-        Of (z_pred - z_true) / (1 + z_true).
-    outliers_005, outliers_015
-        Share of larger errors than 0.05, 0.15.
-    bias
-        Median of the errors.
-    mae
-        Mean of |z_pred - z_true|.
+    NaN where the truth does not vary.
     """
+    total = ((true - true.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+    left = ((true - predicted) ** 2).sum(axis=-1)
+    nothing = np.full(np.shape(total), np.nan)
+    return np.asarray(1.0 - np.divide(left, total, out=nothing, where=total > 0.0))
 
-    r2: float
-    r2_log: float
-    sigma_nmad: float
-    outliers_005: float
-    outliers_015: float
-    bias: float
-    mae: float
+
+Score = Callable[[np.ndarray[Any, Any], np.ndarray[Any, Any]], Any]
+"""Of predicted and true values, along the last axis."""
+
+REDSHIFT_SCORES: Mapping[str, Score] = {
+    "r2": r_squared,
+    "r2_log": lambda told, true: r_squared(np.log10(1.0 + told), np.log10(1.0 + true)),
+    "sigma_nmad": lambda told, true: sigma_nmad(redshift_error(told, true)),
+    "outliers_005": lambda told, true: _share_beyond(told, true, OUTLIERS[0]),
+    "outliers_015": lambda told, true: _share_beyond(told, true, OUTLIERS[1]),
+    "bias": lambda told, true: np.median(redshift_error(told, true), axis=-1),
+    "mae": lambda told, true: np.abs(told - true).mean(axis=-1),
+}
+"""Scores of redshifts: R2 of z and of log10(1 + z), sigma_NMAD, shares of errors beyond 0.05 and
+0.15, the median of the errors, and the mean of |z_pred - z_true|."""
+
+
+def _share_beyond(
+    told: np.ndarray[Any, Any], true: np.ndarray[Any, Any], limit: float
+) -> np.ndarray[Any, Any]:
+    return np.asarray((np.abs(redshift_error(told, true)) > limit).mean(axis=-1))
 
 
 def redshift_scores(
     predicted: Float64[np.ndarray, " n"], true: Float64[np.ndarray, " n"]
-) -> RedshiftScores:
+) -> dict[str, float]:
     """Return all scores of redshifts; NaN of nothing."""
     if not len(true):
-        return RedshiftScores(*[float("nan")] * 7)
-    errors = redshift_error(predicted, true)
-    return RedshiftScores(
-        r2=r_squared(predicted, true),
-        r2_log=r_squared(np.log10(1.0 + predicted), np.log10(1.0 + true)),
-        sigma_nmad=sigma_nmad(errors),
-        outliers_005=float(np.mean(np.abs(errors) > OUTLIERS[0])),
-        outliers_015=float(np.mean(np.abs(errors) > OUTLIERS[1])),
-        bias=float(np.median(errors)),
-        mae=float(np.mean(np.abs(predicted - true))),
-    )
+        return dict.fromkeys(REDSHIFT_SCORES, float("nan"))
+    return {name: float(of(predicted, true)) for name, of in REDSHIFT_SCORES.items()}
 
 
 def crps(

@@ -186,9 +186,9 @@ def graded_ndcg(
                     direction=direction,
                     formula=f"{gain} gain, {_IDEAL}",
                     k=k,
-                    **(beside if k == DEPTHS[0] and gain == "exponential" else {}),
+                    **(beside if _as_published(k, gain) and mode != "baseline" else {}),
                 )
-                if k == DEPTHS[0] and gain == "exponential" and gallery.exclusion == "the query":
+                if _as_published(k, gain) and gallery.exclusion == "the query":
                     bars.append(
                         {
                             "looked_for": looked_for,
@@ -201,6 +201,10 @@ def graded_ndcg(
                         }
                     )
     return bars
+
+
+def _as_published(k: int, gain: str) -> bool:
+    return k == DEPTHS[0] and gain == "exponential"
 
 
 def random_ndcg(
@@ -235,7 +239,7 @@ def random_ndcg(
                 note=f"{PERMUTATIONS} permutations, seed {PERMUTATION_SEED}; standard deviation "
                 f"{values.std():.4f}",
             )
-            if k == DEPTHS[0] and gain == "exponential":
+            if _as_published(k, gain):
                 bars.append(
                     {
                         "looked_for": looked_for,

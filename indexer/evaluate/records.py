@@ -194,7 +194,7 @@ class Recorder:
     def add_statistic(
         self,
         metric: str,
-        of: Callable[[np.ndarray[Any, Any]], float],
+        of: Callable[[np.ndarray[Any, Any]], Any],
         count: int,
         *,
         gallery: Gallery,
@@ -208,7 +208,7 @@ class Recorder:
         Parameters
         ----------
         of
-            Returns the number for some of the queries, which may repeat.
+            Returns the number for some of the queries, which may repeat, along the last axis.
         count
             How many queries there are.
         """

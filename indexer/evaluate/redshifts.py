@@ -4,8 +4,8 @@ Queries are from test cells of the sky, neighbours from all others. Neighbours m
 scored are queries that are no star, as far as classes are known.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -15,11 +15,11 @@ import numpy as np
 from aion_encoder.observations import MODALITIES
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.measures import (
+    REDSHIFT_SCORES,
+    Score,
     crps,
-    r_squared,
     redshift_error,
     redshift_scores,
-    sigma_nmad,
 )
 from indexer.evaluate.pool import Pool, left_out, pool_of
 from indexer.evaluate.published import R_SQUARED, bar
@@ -45,17 +45,6 @@ RECIPE_NEIGHBOURS = 64
 """Of the reference recipe (AstroCLIP: standardised dimensions, weights by inverse distance)."""
 
 LEAST_QUERIES, LEAST_TRAINING = 10, 100
-SCORES: Mapping[str, Callable[[Any, Any], float]] = {
-    "r2": r_squared,
-    "r2_log": lambda told, true: r_squared(np.log10(1.0 + told), np.log10(1.0 + true)),
-    "sigma_nmad": lambda told, true: sigma_nmad(redshift_error(told, true)),
-    "outliers_005": lambda told, true: float(np.mean(np.abs(redshift_error(told, true)) > 0.05)),
-    "outliers_015": lambda told, true: float(np.mean(np.abs(redshift_error(told, true)) > 0.15)),
-    "bias": lambda told, true: float(np.median(redshift_error(told, true))),
-    "mae": lambda told, true: float(np.mean(np.abs(told - true))),
-}
-"""Scores of redshifts, each of predicted and true; as `measures.redshift_scores`."""
-
 _MAGNITUDE_BINS = 4
 _STAR = "STAR"
 _SHOWN = 2000
@@ -211,13 +200,13 @@ def _one(bench: Bench, recorder: Recorder, pool: Pool, direction: str) -> list[d
             "k": None if lists is None else lists.numbers.shape[1],
         }
         beside = bar(R_SQUARED["z"].get(pool.modality, ()))
-        for metric, of in SCORES.items():
+        for metric, of in REDSHIFT_SCORES.items():
             record = recorder.add_statistic(
                 metric,
                 partial(of_some, of, told, true),
                 len(true),
                 **common,
-                **(beside if metric == "r2" else {}),
+                **(beside if metric == "r2" and mode in ("exact", "index") else {}),
             )
             if metric == "r2":
                 asked = [key for key, yes in zip(keys, good, strict=True) if yes]
@@ -233,11 +222,11 @@ def _one(bench: Bench, recorder: Recorder, pool: Pool, direction: str) -> list[d
 
 
 def of_some(
-    of: Callable[[Any, Any], float],
+    of: Score,
     told: np.ndarray[Any, Any],
     true: np.ndarray[Any, Any],
     chosen: np.ndarray[Any, Any],
-) -> float:
+) -> Any:
     """Return a score of some of the predictions, for a bootstrap."""
     return of(told[chosen], true[chosen])
 
@@ -264,7 +253,7 @@ def _by_magnitude(
     table: dict[str, dict[str, float | int | None]] = {}
     for name, chosen in bins.items():
         inside = chosen & np.isfinite(predicted)
-        scores = asdict(redshift_scores(predicted[inside], true[inside]))
+        scores = redshift_scores(predicted[inside], true[inside])
         table[name] = {
             "queries": int(inside.sum()),
             **{each: round(v, 5) if np.isfinite(v) else None for each, v in scores.items()},

@@ -17,7 +17,9 @@ from aion_encoder.contrastive import (
 from aion_encoder.heads import LinearHead, fit_linear, load_heads, save_heads
 from aion_encoder.residual_head import ResidualHead
 
-QUICK = Training(hidden=64, batch=128, steps=300, every=50, patience=6)
+QUICK = Training(
+    hidden=64, batch=128, steps=300, every=50, patience=6, learning_rate=1e-3, dropout=0.2
+)
 
 
 def unit(x: np.ndarray) -> np.ndarray:
@@ -122,7 +124,7 @@ def test_equal_input_gives_equal_heads_and_another_seed_others():
     x, y = curved(500, 5)
     pair = fit_linear(x, y, dimensions=4, ridge=1e-3)
     start = {"image": pair[0], "spectrum": pair[1]}
-    training = Training(hidden=8, batch=64, steps=20, every=10, patience=9)
+    training = Training(hidden=8, batch=64, steps=20, every=10, patience=9, learning_rate=1e-3)
     before = torch.random.get_rng_state()
     numbers = iter(range(1000))
 

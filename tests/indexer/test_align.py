@@ -12,7 +12,9 @@ from indexer.pairs import ReleasePairs
 from indexer.partner_recall import Gallery, galleries, partner_found, recalls
 from indexer.spaces import to_unit
 
-QUICK = Training(hidden=32, batch=128, steps=200, every=50, patience=4)
+QUICK = Training(
+    hidden=32, batch=128, steps=200, every=50, patience=4, learning_rate=1e-3, dropout=0.2
+)
 
 
 class Sources:

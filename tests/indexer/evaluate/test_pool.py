@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.errors import SearchError
@@ -111,6 +111,7 @@ def test_a_list_is_never_shorter_than_what_is_left(bench: Bench):
     assert exact_lists(pool, np.empty((0, 32), np.float32), 3, []).numbers.shape == (0, 3)
 
 
+@settings(deadline=None, max_examples=50)
 @given(st.integers(1, 30), st.integers(1, 10), st.integers(0, 2**31))
 def test_random_lists_hold_no_object_twice_and_none_that_is_left_out(size, k, seed):
     gone = [np.array([0]), np.arange(size // 2), np.empty(0, np.int64)]
