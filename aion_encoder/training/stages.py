@@ -23,14 +23,9 @@ from aion_encoder.checkpoint import Settings, load_transformer, locate
 from aion_encoder.checkpoint_writer import write_codec, write_settings, write_transformer
 from aion_encoder.codecs import load_codec
 from aion_encoder.identity import Pooling
+from aion_encoder.training.batches import XP_KEYS, MaskedRecipe, TokenSky
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
-from aion_encoder.training.masked import (
-    XP_KEYS,
-    MaskedRecipe,
-    TokenSky,
-    train_transformer,
-    transformer_config,
-)
+from aion_encoder.training.masked import train_transformer, transformer_config
 from aion_encoder.training.simulated import BANDS, SCALARS, PackedSky, pack, packed_sky
 from aion_encoder.training.spectrum_codec import (
     SPECTRUM_CODEC,

@@ -11,9 +11,10 @@ from safetensors.torch import load_file
 
 from aion_encoder import open_encoder
 from aion_encoder.surveys import SURVEYS
+from aion_encoder.training.batches import Batch, Drawer, MaskedRecipe, TokenSky
 from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
-from aion_encoder.training.masked import MaskedRecipe, TokenSky, _Batch, _Drawer, _loss
+from aion_encoder.training.masked import _loss
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
@@ -170,7 +171,7 @@ def test_image_latents_do_not_collapse_into_one_code(work: Path) -> None:
 
 def test_batches_never_ask_for_what_they_show(work: Path) -> None:
     sky = _token_sky(work, RECIPE)
-    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=0.0), tuple(SCALARS), seed=3)
+    drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=0.0), tuple(SCALARS), seed=3)
     for _ in range(50):
         batch = drawer.draw()
         assert not batch.pooled
@@ -184,7 +185,7 @@ def test_batches_never_ask_for_what_they_show(work: Path) -> None:
 
 def test_pooled_batches_show_one_modality_and_all_of_a_spectrum(work: Path) -> None:
     sky = _token_sky(work, RECIPE)
-    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
+    drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
     seen = set()
     for _ in range(50):
         batch = drawer.draw()
@@ -221,7 +222,7 @@ def test_the_decoder_of_a_pooled_batch_sees_only_the_means_of_parts(work: Path) 
         decode(y, context, *masks),
     )[1]
     for pooled in (True, False):
-        _loss(model, _Batch(inputs, targets, pooled))
+        _loss(model, Batch(inputs, targets, pooled))
     mean, every = contexts
     assert mean.shape == (1, 9, RECIPE.dim)
     assert every.shape == (1, 273, RECIPE.dim)
@@ -234,7 +235,7 @@ def test_the_decoder_of_a_pooled_batch_sees_only_the_means_of_parts(work: Path) 
 
 def test_tokens_of_pictures_are_asked_for_near_the_centre(work: Path) -> None:
     sky = _token_sky(work, RECIPE)
-    drawer = _Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
+    drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
     near, far = 0, 0
     for _ in range(100):
         for key, (places, _) in drawer.draw().targets.items():
