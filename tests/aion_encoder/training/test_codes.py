@@ -17,7 +17,10 @@ def test_image_codes_are_the_points_of_the_official_quantizer() -> None:
 def test_spectrum_codes_are_the_corners_of_the_official_quantizer() -> None:
     quantizer = LucidrainsLFQ(dim=10, codebook_size=1024)
     official = quantizer.decode(torch.arange(1024)[None]).squeeze(0).T
-    assert np.allclose(coordinates("tok_spectrum_desi", 1024), official)
+    table = coordinates("tok_spectrum_desi", 1024)
+    assert np.allclose(table[:, :10], official)
+    # The same table serves the brightness: the rest are places on a line.
+    assert np.array_equal(table[:, 10:], coordinates("tok_flux_g", 1024))
 
 
 def test_neighbours_on_a_line_are_alike_and_ends_are_not() -> None:
