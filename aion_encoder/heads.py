@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from aion_encoder.errors import CheckpointError
-from aion_encoder.frozen_arrays import frozen_float32
+from aion_encoder.frozen_arrays import checked_rows, frozen_float32
 from aion_encoder.pair_moments import PairMoments
 from aion_encoder.residual_head import ResidualHead
 
@@ -126,9 +126,7 @@ class LinearHead:
         ValueError
             If the vectors are not of the length that the head was fitted to.
         """
-        x = np.asarray(x, np.float32)
-        if x.ndim != 2 or x.shape[1] != self.mean.size:
-            raise ValueError(f"vectors must have the shape (n, {self.mean.size}), got {x.shape}")
+        x = checked_rows(x, self.mean.size)
         moved = (x - self.mean) @ self.projection
         return np.asarray(moved if self.offset is None else moved + self.offset, np.float32)
 

@@ -22,5 +22,5 @@ _SPECTRUM = (
 
 
 def parts_of(modality: str) -> tuple[tuple[int, int], ...]:
-    """Return the parts of a modality: first and last-but-one place of each in its token key."""
+    """Return the parts of a modality: the first place of each and the one past its last."""
     return _SPECTRUM if modality == "spectrum" else _WHOLE

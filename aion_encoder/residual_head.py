@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32
 
-from aion_encoder.frozen_arrays import frozen_float32
+from aion_encoder.frozen_arrays import checked_rows, frozen_float32
 
 __all__ = ["ResidualHead"]
 
@@ -87,9 +87,7 @@ class ResidualHead:
         ValueError
             If the vectors are not of the length that the head was fitted to.
         """
-        x = np.asarray(x, np.float32)
-        if x.ndim != 2 or x.shape[1] != self.mean.size:
-            raise ValueError(f"vectors must have the shape (n, {self.mean.size}), got {x.shape}")
+        x = checked_rows(x, self.mean.size)
         result = np.empty((len(x), self.dim), np.float32)
         for start in range(0, len(x), _BLOCK_ROWS):
             centred = x[start : start + _BLOCK_ROWS] - self.mean

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32, Int64, UInt16
 from torch import Tensor
 
 from aion_encoder.attention import fuse_attention
@@ -17,7 +17,7 @@ from aion_encoder.identity import Pooling
 from aion_encoder.parts import parts_of
 from aion_encoder.vocabulary import modality_of, token_count
 
-__all__ = ["TOKENS_PER_BATCH", "Tokens", "Transformer"]
+__all__ = ["TOKENS_PER_BATCH", "Tokens", "Transformer", "part_means"]
 
 Tokens = Mapping[str, UInt16[np.ndarray, " count"]]
 """Tokens of one object by token key; keys that it lacks are left out."""
@@ -137,8 +137,10 @@ class Transformer:
             count = mine.sum(dim=1)
             members = torch.nonzero(count[:, 0]).flatten()
             if self.pooling is Pooling.PART_MEANS:
-                joined = _part_means(hidden, owned, modality)[members]
-                pooled[modality] = (members.tolist(), joined.cpu().numpy())
+                # The tokens of a key stand in their own order, whatever stands between them.
+                own = [torch.where(some, some.cumsum(dim=1) - 1, -1) for some in owned]
+                joined = part_means(hidden, torch.stack(own).amax(dim=0), modality).flatten(1)
+                pooled[modality] = (members.tolist(), joined[members].cpu().numpy())
                 continue
             mean = (hidden * mine).sum(dim=1)[members] / count[members]
             if self.pooling is not Pooling.MEAN_ENCODER:
@@ -150,21 +152,22 @@ class Transformer:
         return pooled
 
 
-def _part_means(hidden: Tensor, owned: Sequence[Tensor], modality: str) -> Tensor:
-    """Return the means of the parts of a modality, joined, shape (batch, parts * dim).
+def part_means(
+    hidden: Float32[Tensor, "batch tokens dim"],
+    places: Int64[Tensor, "batch tokens"],
+    modality: str,
+) -> Float32[Tensor, "batch parts dim"]:
+    """Return the mean of each part of a modality; 0 where an object has none of its tokens.
 
     Parameters
     ----------
     hidden
-        Shape (batch, tokens, dim).
-    owned
-        For each token key of the modality which tokens are its, shape (batch, tokens). The tokens
-        of a key stand in their own order, whatever stands before them.
+        Outputs of the encoder.
+    places
+        Place of each token in its token key; -1 for tokens of other modalities.
     """
-    places = [torch.where(mine, mine.cumsum(dim=1) - 1, -1) for mine in owned]
     means = []
     for start, stop in parts_of(modality):
-        inside = [(place >= start) & (place < stop) for place in places]
-        part = torch.stack(inside).any(dim=0).unsqueeze(-1)
+        part = ((places >= start) & (places < stop)).unsqueeze(-1)
         means.append((hidden * part).sum(dim=1) / part.sum(dim=1).clamp_min(1))
-    return torch.cat(means, dim=1)
+    return torch.stack(means, dim=1)

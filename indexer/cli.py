@@ -16,6 +16,7 @@ from indexer.bar import progress_bar
 from indexer.cli_align import align
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
+from indexer.cli_output import chosen_format, format_option, write_out
 from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, taken
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
@@ -24,8 +25,6 @@ from indexer.software import software_version
 
 __all__ = ["main"]
 
-FORMATS = ("table", "csv", "ecsv", "fits", "votable", "parquet", "json")
-BINARY_FORMATS = ("fits", "votable", "parquet")
 MODALITIES = ("image", "spectrum", "xp", "photometry")
 
 _PATH = click.Path(path_type=Path)
@@ -235,9 +234,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."
 )
-@click.option(
-    "--format", "form", type=click.Choice(FORMATS), help="Default: table, or by --output."
-)
+@format_option
 @click.option("--output", type=_PATH, metavar="FILE", help="Write to a file instead.")
 @click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
 def search(
@@ -257,28 +254,16 @@ def search(
 
     The query itself is left out of the answer, and so is every further example.
     """
-    from indexer.export import format_of
     from indexer.search import open_searcher
 
     asked = taken(values, more)
-    if form is None:
-        form = "table" if output is None else format_of(output)
-    if output is None and form in BINARY_FORMATS and sys.stdout.isatty():
-        raise click.UsageError(f"{form} is not for a terminal; give --output FILE")
+    form = chosen_format(form, output)
     options = SearchOptions(
         k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
     )
     searcher = open_searcher(index, weights=weights)
     hits = searcher.search(query_of(searcher, asked), options)
-    content = _rendered(hits, form)
-    if output is None:
-        click.echo(content, nl=False)
-        return
-    from indexer.export import whole_or_absent
-
-    with whole_or_absent(output) as temporary:
-        temporary.write_bytes(content)
-    click.echo(f"{len(hits)} hits written to {output}", err=True)
+    write_out(_rendered(hits, form), output, f"{len(hits)} hits")
 
 
 def _rendered(hits: Any, form: str) -> bytes:

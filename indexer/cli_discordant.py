@@ -1,14 +1,14 @@
 """``python -m indexer discordant``: sources whose picture and spectrum tell different stories."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from indexer.cli_output import chosen_format, format_option, write_out
+from indexer.cli_query import labels_option
+
 __all__ = ["discordant"]
 
-_FORMATS = ("table", "csv", "ecsv", "fits", "votable", "parquet", "json")
-_BINARY = ("fits", "votable", "parquet")
 _PATH = click.Path(path_type=Path)
 
 
@@ -29,13 +29,7 @@ _PATH = click.Path(path_type=Path)
     show_default=True,
     help="How many of the most discordant to give.",
 )
-@click.option(
-    "--labels",
-    type=_PATH,
-    multiple=True,
-    metavar="FILE",
-    help="A table of labels; may be repeated. They go before the columns of the catalogue.",
-)
+@labels_option
 @click.option(
     "--property",
     "properties",
@@ -43,9 +37,7 @@ _PATH = click.Path(path_type=Path)
     metavar="NAME",
     help="What neighbours are compared by; may be repeated. Default: redshift and object_class.",
 )
-@click.option(
-    "--format", "form", type=click.Choice(_FORMATS), help="Default: table, or by --output."
-)
+@format_option
 @click.option("--output", type=_PATH, metavar="FILE", help="Write to a file instead.")
 def discordant(
     index: Path,
@@ -64,14 +56,10 @@ def discordant(
     from indexer.bar import progress_bar
     from indexer.discordant import PROPERTIES, find_discordant
     from indexer.discordant_table import discordant_text, render_discordant
-    from indexer.export import format_of, whole_or_absent
     from indexer.index_file import open_index
     from indexer.labels import read_labels
 
-    if form is None:
-        form = "table" if output is None else format_of(output)
-    if output is None and form in _BINARY and sys.stdout.isatty():
-        raise click.UsageError(f"{form} is not for a terminal; give --output FILE")
+    form = chosen_format(form, output)
     opened = open_index(index)
     with progress_bar("comparing", "source") as bar:
         found = find_discordant(
@@ -86,9 +74,4 @@ def discordant(
         if form == "table"
         else render_discordant(found, form)
     )
-    if output is None:
-        click.echo(content, nl=False)
-        return
-    with whole_or_absent(output) as temporary:
-        temporary.write_bytes(content)
-    click.echo(f"{len(found)} sources written to {output}", err=True)
+    write_out(content, output, f"{len(found)} sources")

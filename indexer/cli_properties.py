@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.cli_query import example_options, query_of, query_options, taken
+from indexer.cli_query import example_options, labels_option, query_of, query_options, taken
 
 if TYPE_CHECKING:
     from indexer.queries import Query
@@ -22,13 +22,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
 @example_options
-@click.option(
-    "--labels",
-    type=_PATH,
-    multiple=True,
-    metavar="FILE",
-    help="A table of labels; may be repeated. They go before the columns of the catalogue.",
-)
+@labels_option
 @click.option(
     "--property",
     "names",

@@ -13,7 +13,7 @@ from indexer.queries import Query
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Asked", "example_options", "query_of", "query_options", "taken"]
+__all__ = ["Asked", "example_options", "labels_option", "query_of", "query_options", "taken"]
 
 _FILE = click.Path(path_type=Path)
 
@@ -163,6 +163,17 @@ def example_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_EXAMPLES):
         command = option(command)
     return command
+
+
+def labels_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--labels``."""
+    return click.option(
+        "--labels",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="A table of labels; may be repeated. They go before the columns of the catalogue.",
+    )(command)
 
 
 def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from aion_encoder.vocabulary import token_count
+
 __all__ = ["OBSERVED", "XP_KEYS", "Batch", "Drawer", "MaskedRecipe", "TokenSky"]
 
 OBSERVED = (
@@ -24,14 +26,6 @@ OBSERVED = (
 """Things a search can ask with; `tok_xp` stands for both halves of a Gaia spectrum."""
 
 XP_KEYS = ("tok_xp_bp", "tok_xp_rp")
-
-FULL_LENGTH = {
-    "tok_image": 576,
-    "tok_image_hsc": 576,
-    "tok_spectrum_sdss": 273,
-    "tok_spectrum_desi": 273,
-    "tok_xp": 110,
-}
 
 CENTRE_TOKENS = 3.5
 """Width (sigma, in tokens of 4 pixels) of where tokens of pictures are asked for most."""
@@ -111,6 +105,11 @@ def _expand(name: str, budget: int) -> list[tuple[str, int]]:
     return [(name, budget)]
 
 
+def _full_length(name: str) -> int:
+    """Return how many tokens one observation has."""
+    return sum(token_count(key) for key, _ in _expand(name, 0))
+
+
 def _interest(key: str, count: int) -> torch.Tensor:
     """Return how often each token is asked for, relative to the others."""
     if not key.startswith("tok_image"):
@@ -173,7 +172,7 @@ class Drawer:
     def _pooled_plan(self, main: str) -> _Plan:
         """All of a spectrum, or a third of a picture (now and then all of it)."""
         tokens = self.recipe.batch * self.recipe.input_tokens
-        whole = FULL_LENGTH[main]
+        whole = _full_length(main)
         seen = whole if whole < 576 or self.rng.random() < 0.15 else whole // 3
         given = self._given(main, seen)
         return _Plan(given, self._asked(given, again=True), max(4, tokens // seen), pooled=True)
@@ -187,7 +186,7 @@ class Drawer:
         kind = rng.random()
         batch, total = recipe.batch, recipe.input_tokens
         if kind < recipe.full_length_share:
-            total = FULL_LENGTH[main]
+            total = _full_length(main)
             batch = max(4, recipe.batch * recipe.input_tokens // total)
             seen = [main]
         elif kind < recipe.full_length_share + recipe.alone_share:

@@ -23,7 +23,6 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from aion_encoder.attention import fuse_attention
-from aion_encoder.parts import parts_of
 from aion_encoder.training.batches import (
     OBSERVED,
     XP_KEYS,
@@ -35,6 +34,7 @@ from aion_encoder.training.batches import (
 from aion_encoder.training.codes import is_line, soft_targets, start_from_coordinates
 from aion_encoder.training.configuration import aion_config
 from aion_encoder.training.schedule import Schedule
+from aion_encoder.transformer import part_means
 from aion_encoder.vocabulary import modality_of
 
 __all__ = ["train_transformer", "transformer_config"]
@@ -69,18 +69,6 @@ def transformer_config(
     )
 
 
-def _part_means(
-    hidden: torch.Tensor, inputs: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
-) -> torch.Tensor:
-    """Return the mean of each part of the one modality that a pooled batch sees."""
-    where = torch.cat([places for places, _ in inputs.values()], dim=1)
-    means = []
-    for start, stop in parts_of(modality_of(next(iter(inputs)))):
-        mine = ((where >= start) & (where < stop)).to(hidden)
-        means.append((hidden * mine[..., None]).sum(dim=1) / mine.sum(dim=1, keepdim=True))
-    return torch.stack(means, dim=1)
-
-
 def _loss(model: AION, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     """Cross-entropy averaged within each modality, then over modalities, as in the package."""
     seen, places = [], []
@@ -93,7 +81,9 @@ def _loss(model: AION, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
     hidden = model.forward_encoder(x + emb, None)
     if batch.pooled:
         # No codes of place and modality: the pooled vector of a search has none either.
-        context = model.decoder_proj_context(_part_means(hidden, batch.inputs))
+        where = torch.cat([places for places, _ in batch.inputs.values()], dim=1)
+        modality = modality_of(next(iter(batch.inputs)))
+        context = model.decoder_proj_context(part_means(hidden, where, modality))
     else:
         context = model.decoder_proj_context(hidden) + emb
     queries, sizes = [], []
