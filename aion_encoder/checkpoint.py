@@ -2,7 +2,7 @@
 
 Official layout: ``config.json``, ``model.safetensors`` and, per tokenizer,
 ``codecs/<name>/{config.json,model.safetensors}``. Our own optional ``aion_search.json`` beside
-them states how the tokens are pooled.
+them states how the tokens are pooled; a learned pooling is in ``pooling.safetensors``.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from aion_encoder.codecs import READING_CODECS, codec_folder, codec_folders, loa
 from aion_encoder.errors import CheckpointError
 from aion_encoder.hub import fetch, split_revision
 from aion_encoder.identity import EncoderIdentity, Pooling
+from aion_encoder.learned_pooling import POOLING_FILE, LearnedPooling, PoolingShape
 from aion_encoder.strict import load_strictly, plain_torch, read_config
 
 __all__ = ["Checkpoint", "Settings", "load_transformer", "locate"]
@@ -43,6 +44,8 @@ class Settings(BaseModel):
     ----------
     pooling
         How the tokens of one modality become one vector.
+    learned
+        Sizes of the learned pooling.
     title
         What people should read about these weights.
     """
@@ -50,6 +53,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pooling: Pooling = Pooling.MEAN_CONTEXT
+    learned: PoolingShape = PoolingShape()
     title: str = ""
 
 
@@ -87,14 +91,15 @@ class Checkpoint:
             if (self.codecs_directory / "codecs" / name).is_dir()
         )
 
-    def identity(self, dim: int) -> EncoderIdentity:
+    def identity(self, dim: int, pooling: Pooling) -> EncoderIdentity:
         """State the identity; reads every file once to compute its SHA-256."""
         codec_files = [
             f"codecs/{folder}/{name}"
             for folder in self.folders
             for name in ("config.json", "model.safetensors")
         ]
-        files = {name: _sha256(self.directory / name) for name in _TRANSFORMER_FILES}
+        learned = (POOLING_FILE,) if pooling is Pooling.LEARNED else ()
+        files = {name: _sha256(self.directory / name) for name in (*_TRANSFORMER_FILES, *learned)}
         files |= {name: _sha256(self.codecs_directory / name) for name in codec_files}
         return EncoderIdentity(
             repository=self.repository,
@@ -102,9 +107,21 @@ class Checkpoint:
             codecs_repository=self.codecs_repository,
             codecs_revision=self.codecs_revision,
             files=files,
-            pooling=self.settings.pooling,
+            pooling=pooling,
             dim=dim,
         )
+
+    def load_learned_pooling(self, dim: int) -> LearnedPooling:
+        """Load the learned pooling, every tensor accounted for.
+
+        Raises
+        ------
+        CheckpointError
+            If the file or a tensor is missing, unexpected or of the wrong form.
+        """
+        pooling = LearnedPooling(dim, self.settings.learned)
+        load_strictly(pooling, self.directory / POOLING_FILE)
+        return pooling.eval().requires_grad_(False)
 
     def load_codecs(self) -> dict[str, nn.Module]:
         """Load every tokenizer that takes part in vectors, one module per folder."""
@@ -157,7 +174,8 @@ def locate(weights: str) -> Checkpoint:
         directory, repository, revision, from_hub = local, local.resolve().name, "", False
     elif named := split_revision(weights):
         repository, from_hub = named[0], True
-        wanted = [*_TRANSFORMER_FILES, SETTINGS_FILE, "reference_spaces.*", *_CODEC_PATTERNS]
+        ours = [SETTINGS_FILE, POOLING_FILE, "reference_spaces.*"]
+        wanted = [*_TRANSFORMER_FILES, *ours, *_CODEC_PATTERNS]
         directory, revision = fetch(*named, wanted)
     else:
         raise CheckpointError(

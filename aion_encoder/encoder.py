@@ -9,7 +9,7 @@ from jaxtyping import Float32
 
 from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
 from aion_encoder.errors import EncoderError, ObservationError
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import MODALITIES, Observation
 
 if TYPE_CHECKING:
@@ -184,7 +184,11 @@ def _device(name: str) -> Any:
 
 
 def open_encoder(
-    weights: str = "demo", *, device: str = "auto", keep_decoder: bool = False
+    weights: str = "demo",
+    *,
+    device: str = "auto",
+    keep_decoder: bool = False,
+    pooling: Pooling | None = None,
 ) -> Encoder:
     """Open a frozen AION-1.
 
@@ -197,6 +201,9 @@ def open_encoder(
         ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:<number>``.
     keep_decoder
         Keep the decoder in memory, for those who ask the model for more than vectors.
+    pooling
+        How tokens become vectors; by default as the weights say. With another one they have no
+        reference spaces.
 
     Raises
     ------
@@ -213,14 +220,20 @@ def open_encoder(
     place = _device(device)
     checkpoint = locate(weights)
     model = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
-    transformer = Transformer(model, checkpoint.settings.pooling, place)
+    own = checkpoint.settings.pooling
+    chosen = pooling or own
+    dim = int(model.dim)
+    learned = checkpoint.load_learned_pooling(dim) if chosen is Pooling.LEARNED else None
+    transformer = Transformer(model, chosen, place, learned)
     codecs = checkpoint.load_codecs()
-    identity = checkpoint.identity(transformer.dim)
+    identity = checkpoint.identity(dim, chosen)
     return Encoder(
         identity=identity,
         title=checkpoint.settings.title,
         device=str(place),
         tokenizer=Tokenizer(codecs, checkpoint.token_keys, place),
         transformer=transformer,
-        reference_spaces=read_reference_spaces(checkpoint.directory, identity),
+        reference_spaces=(
+            read_reference_spaces(checkpoint.directory, identity) if chosen is own else {}
+        ),
     )

@@ -18,7 +18,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Pooling(StrEnum):
-    """How the tokens of one modality become one vector: always by means, but of what.
+    """How the tokens of one modality become one vector.
 
     Attributes
     ----------
@@ -31,12 +31,21 @@ class Pooling(StrEnum):
         The encoder's last layer after its normalisation, before the projection.
     PART_MEANS
         The same, one mean for each part of a modality, joined: see `aion_encoder.parts`.
+    LAYERED_PART_MEANS
+        The same of two layers, joined part by part: first the token embeddings as they enter the
+        encoder, without position and modality codes, then its last layer.
+    LEARNED
+        No mean: what learned queries find among the tokens of those two layers, as vectors of
+        unit length; see `aion_encoder.learned_pooling`. Scalars, which it does not know, get the
+        mean of `MEAN_ENCODER`.
     """
 
     MEAN_OUTPUT = "mean_output"
     MEAN_CONTEXT = "mean_context"
     MEAN_ENCODER = "mean_encoder"
     PART_MEANS = "part_means"
+    LAYERED_PART_MEANS = "layered_part_means"
+    LEARNED = "learned"
 
 
 class EncoderIdentity(BaseModel):
@@ -72,7 +81,10 @@ class EncoderIdentity(BaseModel):
 
     def vector_dim(self, modality: str) -> int:
         """Return the length of the vectors of a modality."""
-        return self.dim * (len(parts_of(modality)) if self.pooling is Pooling.PART_MEANS else 1)
+        if self.pooling in (Pooling.PART_MEANS, Pooling.LAYERED_PART_MEANS):
+            layers = 2 if self.pooling is Pooling.LAYERED_PART_MEANS else 1
+            return self.dim * layers * len(parts_of(modality))
+        return self.dim
 
     @property
     def digest(self) -> str:

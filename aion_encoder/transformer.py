@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64, UInt16
+from jaxtyping import Bool, Float32, Int64, UInt16
 from torch import Tensor
 
 from aion_encoder.attention import fuse_attention
 from aion_encoder.identity import Pooling
+from aion_encoder.learned_pooling import OBSERVATIONS, LearnedPooling
 from aion_encoder.parts import parts_of
 from aion_encoder.vocabulary import modality_of, token_count
 
@@ -40,12 +41,31 @@ class Transformer:
         What the mean is taken of.
     device
         Where it runs. On CUDA its matrix products run in bfloat16 by autocast; the weights, the
-        position codes and the means stay float32.
+        position codes and the pooling stay float32.
+    learned
+        The learned pooling, where that is the pooling.
+
+    Raises
+    ------
+    ValueError
+        If there is a learned pooling without being asked for, or the other way round.
     """
 
-    def __init__(self, model: Any, pooling: Pooling, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: Any,
+        pooling: Pooling,
+        device: torch.device,
+        learned: LearnedPooling | None = None,
+    ) -> None:
+        if (learned is not None) is not (pooling is Pooling.LEARNED):
+            raise ValueError(
+                f"a learned pooling must be given exactly when the pooling is "
+                f"{Pooling.LEARNED.value!r}, which is {pooling.value!r}"
+            )
         self.model = model.to(device)
         self.pooling = pooling
+        self._learned = None if learned is None else learned.to(device)
         self._device = device
         fuse_attention(self.model.encoder)
         names = {int(info["id"]): key for key, info in self.model.modality_info.items()}
@@ -136,20 +156,58 @@ class Transformer:
             mine = torch.stack(owned).any(dim=0).unsqueeze(-1)
             count = mine.sum(dim=1)
             members = torch.nonzero(count[:, 0]).flatten()
-            if self.pooling is Pooling.PART_MEANS:
+            if self._learned is not None and modality in OBSERVATIONS:
+                found = self._by_learned(
+                    modality, dict(zip(keys, owned, strict=True)), tokens, hidden
+                )
+                pooled[modality] = (members.tolist(), found[members].cpu().numpy())
+                continue
+            if self.pooling in (Pooling.PART_MEANS, Pooling.LAYERED_PART_MEANS):
+                layered = self.pooling is Pooling.LAYERED_PART_MEANS
+                values = torch.cat([tokens.float(), hidden], dim=2) if layered else hidden
                 # The tokens of a key stand in their own order, whatever stands between them.
                 own = [torch.where(some, some.cumsum(dim=1) - 1, -1) for some in owned]
-                joined = part_means(hidden, torch.stack(own).amax(dim=0), modality).flatten(1)
+                joined = part_means(values, torch.stack(own).amax(dim=0), modality).flatten(1)
                 pooled[modality] = (members.tolist(), joined[members].cpu().numpy())
                 continue
             mean = (hidden * mine).sum(dim=1)[members] / count[members]
-            if self.pooling is not Pooling.MEAN_ENCODER:
+            if self.pooling in (Pooling.MEAN_CONTEXT, Pooling.MEAN_OUTPUT):
                 # The projection is linear: that of the mean is the mean of the projections.
                 mean = self.model.decoder_proj_context(mean)
             if self.pooling is Pooling.MEAN_OUTPUT:
                 mean = mean + (codes * mine).sum(dim=1)[members] / count[members]
             pooled[modality] = (members.tolist(), mean.float().cpu().numpy())
         return pooled
+
+    def _by_learned(
+        self,
+        modality: str,
+        owned: Mapping[str, Bool[Tensor, "batch tokens"]],
+        embedded: Float32[Tensor, "batch tokens dim"],
+        hidden: Float32[Tensor, "batch tokens dim"],
+    ) -> Float32[Tensor, "batch dim"]:
+        """Pool each observation; of several of one object in a modality the mean is taken."""
+        assert self._learned is not None
+        total = torch.zeros_like(hidden[:, 0])
+        seen = torch.zeros_like(hidden[:, 0, :1])
+        for keys in OBSERVATIONS[modality]:
+            if not all(key in owned for key in keys):
+                continue
+            has = torch.stack([owned[key].any(dim=1) for key in keys]).all(dim=0)
+            # The tokens of a key stand in their own order, whatever stands between them.
+            layers = [
+                torch.cat(
+                    [
+                        values[has][owned[key][has]].unflatten(0, (-1, token_count(key)))
+                        for key in keys
+                    ],
+                    dim=1,
+                )
+                for values in (embedded.float(), hidden)
+            ]
+            total[has] += self._learned(modality, *layers)
+            seen[has] += 1
+        return total / seen.clamp_min(1)
 
 
 def part_means(
@@ -162,7 +220,7 @@ def part_means(
     Parameters
     ----------
     hidden
-        Outputs of the encoder.
+        Values of a layer, or of several joined.
     places
         Place of each token in its token key; -1 for tokens of other modalities.
     """

@@ -69,11 +69,14 @@ def _by_hand(model: Any, tokens: Mapping[str, np.ndarray]) -> dict[tuple[str, Po
         mine = torch.isin(owners[0], torch.tensor(ids).to(owners))
         for pooling, values in zip(POOLINGS, (context, context - codes, hidden[0]), strict=True):
             pooled[modality, pooling] = values[0][mine].double().mean(dim=0).numpy()
-        own = hidden[0][0][mine].double().numpy()
-        # 1 + 8 x 34 tokens of one spectrum; everything else is one part.
-        parts = [own[:1], *np.split(own[1:], 8)] if modality == "spectrum" else [own]
-        joined = np.concatenate([part.mean(axis=0) for part in parts])
-        pooled[modality, Pooling.PART_MEANS] = joined
+        last, first = (values[0][mine].double().numpy() for values in (hidden[0], embedded))
+        for pooling, own in (
+            (Pooling.PART_MEANS, last),
+            (Pooling.LAYERED_PART_MEANS, np.concatenate([first, last], axis=1)),
+        ):
+            # 1 + 8 x 34 tokens of one spectrum; everything else is one part.
+            parts = [own[:1], *np.split(own[1:], 8)] if modality == "spectrum" else [own]
+            pooled[modality, pooling] = np.concatenate([part.mean(axis=0) for part in parts])
     return pooled
 
 
@@ -124,7 +127,7 @@ def test_vectors_against_the_official_encoder(
                 if pooling is base.identity.pooling:
                     assert _cosine(encoded.vectors[modality][index], vector) > 0.999999
                 compared += 1
-    assert compared == 4 * 9
+    assert compared == 5 * 9
     for modality, present in encoded.present.items():
         held = [any(item.modality == modality for item in items) for items in objects]
         np.testing.assert_array_equal(present, held)
@@ -164,7 +167,7 @@ def _all_in_one_batch(
     monkeypatch.setattr(encoder.model, "forward_encoder", once)
     return {
         pooling: _OneBatch(encoder.model, pooling, torch.device("cpu")).encode(rows)
-        for pooling in (*POOLINGS, Pooling.PART_MEANS)
+        for pooling in (*POOLINGS, Pooling.PART_MEANS, Pooling.LAYERED_PART_MEANS)
     }
 
 

@@ -1,0 +1,181 @@
+"""What a learned pooling is trained on: the frozen encoder's last layer for every token.
+
+A working folder gets, for every file of packed sources, ``turned/*.npz`` (tokens of pictures that
+were turned, mirrored and shifted before they were tokenized) and ``features/<name>-*.npy`` (the
+last layer, float16), so that training a pooling costs no pass through the encoder.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from aion.modalities import Image as AionImage
+from jaxtyping import Float16, UInt16
+
+from aion_encoder.attention import fuse_attention
+from aion_encoder.checkpoint import load_transformer
+from aion_encoder.learned_pooling import cells_of
+from aion_encoder.training.batches import XP_KEYS, TokenSky
+from aion_encoder.training.simulated import BANDS, packed_sky
+
+__all__ = [
+    "IMAGE_KEYS",
+    "KEYS",
+    "Features",
+    "features_of",
+    "turn",
+    "write_features",
+    "write_turned",
+]
+
+IMAGE_KEYS = {"legacysurvey": "tok_image", "hsc": "tok_image_hsc"}
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "legacysurvey": ("tok_image",),
+    "hsc": ("tok_image_hsc",),
+    "sdss": ("tok_spectrum_sdss",),
+    "desi": ("tok_spectrum_desi",),
+    "gaia": XP_KEYS,
+}
+"""Token keys of one observation in each survey."""
+
+TURNED = "@turned"
+"""Ends the names of pictures that were turned before they were tokenized."""
+
+_BATCH = 50
+
+
+def turn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return pictures in one of eight orientations each, shifted by up to a pixel either way.
+
+    Parameters
+    ----------
+    images
+        Shape (n, bands, height, width).
+    """
+    out = np.empty_like(images)
+    for row, picture in enumerate(images):
+        turned = np.rot90(picture, int(rng.integers(4)), axes=(1, 2))
+        if rng.integers(2):
+            turned = turned[:, :, ::-1]
+        padded = np.pad(turned, ((0, 0), (1, 1), (1, 1)), "edge")
+        y, x = rng.integers(3, size=2)
+        out[row] = padded[:, y : y + images.shape[2], x : x + images.shape[3]]
+    return out
+
+
+@torch.inference_mode()
+def write_turned(codec: Any, sky_file: Path, folder: Path, seed: int) -> None:
+    """Tokenize the turned pictures of a packed file into ``folder``, unless they are there."""
+    folder.mkdir(exist_ok=True)
+    if (folder / sky_file.name).exists():
+        return
+    sky = packed_sky([sky_file])
+    rng = np.random.default_rng([seed, int(sky_file.stem)])
+    tokens: dict[str, list[np.ndarray]] = {}
+    for survey, bands in BANDS.items():
+        for start in range(0, len(sky), _BATCH):
+            pixels = turn(sky.images[survey][start : start + _BATCH].astype(np.float32), rng)
+            coded = codec.encode(AionImage(flux=torch.from_numpy(pixels), bands=list(bands)))
+            tokens.setdefault(IMAGE_KEYS[survey] + TURNED, []).append(coded.numpy())
+    TokenSky({key: np.concatenate(parts).astype(np.uint16) for key, parts in tokens.items()}).save(
+        folder / sky_file.name
+    )
+
+
+@torch.inference_mode()
+def features_of(
+    model: Any, tokens: Mapping[str, UInt16[np.ndarray, "n count"]], keys: tuple[str, ...]
+) -> Float16[np.ndarray, "n cells dim"]:
+    """Return the encoder's last layer for observations encoded alone, in the pooling's cells.
+
+    Parameters
+    ----------
+    model
+        The official transformer, its attention fused.
+    tokens
+        Tokens by token key.
+    keys
+        The token keys of the observation.
+    """
+    count = len(tokens[keys[0]])
+    parts = []
+    for start in range(0, count, _BATCH):
+        embedded = []
+        for key in keys:
+            embedding = model.encoder_embeddings[key.removesuffix(TURNED)]
+            ids = torch.from_numpy(tokens[key][start : start + _BATCH].astype(np.int64))
+            embedded.append(embedding.token_emb(ids) + embedding.pos_emb + embedding.mod_emb)
+        hidden = torch.cat(embedded, dim=1)
+        with torch.autocast("cpu", torch.bfloat16):
+            for block in model.encoder:
+                hidden = block(hidden)
+        cells = cells_of(model.encoder_norm(hidden.float()))
+        parts.append(cells.to(torch.float16).numpy())
+    return np.concatenate(parts)
+
+
+def write_features(checkpoint: Path, work: Path, name: str) -> None:
+    """Write the features of all surveys of one packed file, unless they are there.
+
+    Parameters
+    ----------
+    checkpoint
+        Whose encoder.
+    work
+        The working folder; its tokens must be there.
+    name
+        Stem of the packed file.
+    """
+    folder = work / "features"
+    folder.mkdir(exist_ok=True)
+    model: Any = None
+    tokens: dict[str, np.ndarray] = {}
+    for survey, keys in (
+        *KEYS.items(),
+        *((survey + TURNED, (key + TURNED,)) for survey, key in IMAGE_KEYS.items()),
+    ):
+        path = folder / f"{survey}-{name}.npy"
+        if path.exists():
+            continue
+        if model is None:
+            model = load_transformer(checkpoint)
+            fuse_attention(model.encoder)
+            for part in (f"tokens/images-{name}", f"tokens/others-{name}", f"turned/{name}"):
+                tokens |= TokenSky.load(work / f"{part}.npz").tokens
+        partial = path.with_name(path.name + ".tmp.npy")
+        np.save(partial, features_of(model, tokens, keys))
+        partial.replace(path)
+
+
+class Features:
+    """The features of many packed files, read where they lie.
+
+    Parameters
+    ----------
+    work
+        The working folder.
+    names
+        Stems of the packed files, in order.
+    """
+
+    def __init__(self, work: Path, names: list[str]) -> None:
+        self._work, self._names = work, names
+        self._arrays: dict[str, list[np.ndarray]] = {}
+        first = np.load(work / "features" / f"desi-{names[0]}.npy", mmap_mode="r")
+        self._chunk = len(first)
+
+    def __len__(self) -> int:
+        return self._chunk * len(self._names)
+
+    def take(self, survey: str, rows: np.ndarray) -> np.ndarray:
+        """Return the features of some sources, in the order given."""
+        if survey not in self._arrays:
+            self._arrays[survey] = [
+                np.load(self._work / "features" / f"{survey}-{name}.npy", mmap_mode="r")
+                for name in self._names
+            ]
+        arrays = self._arrays[survey]
+        return np.stack([arrays[row // self._chunk][row % self._chunk] for row in rows])
