@@ -115,7 +115,10 @@ class AttentivePool(nn.Module):
             Outputs of the encoder after its normalisation.
         """
         x = (torch.cat([embedded, last], dim=2) - self.centre) / self.spread
-        h = nn.functional.gelu(self.inner(x) + self.place)
+        return self.gather(nn.functional.gelu(self.inner(x) + self.place))
+
+    def gather(self, h: Float[Tensor, "batch cells width"]) -> Float32[Tensor, "batch dim"]:
+        """Return a vector of unit length for each observation, from the h of its cells."""
         weights = (h @ self.query.T / math.sqrt(h.shape[2])).float().softmax(dim=1)
         means = (weights.to(h.dtype).transpose(1, 2) @ h).flatten(1)
         out = self.straight(means) + self.bent(nn.functional.gelu(self.bend(means)))

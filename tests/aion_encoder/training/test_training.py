@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 from aion_encoder import open_encoder
 from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.batches import Batch, Drawer, MaskedRecipe, TokenSky
-from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
+from aion_encoder.training.card import write_card
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
 from aion_encoder.training.masked import _loss
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
+from aion_encoder.training.measuring import encode_all, measure, write_spaces
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
 from aion_encoder.training.stages import Recipe, _token_sky, recipe_from, run_stage
