@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
 from aion_encoder.observations import Observation
 from indexer.align import PAIRS_AT_MOST
@@ -24,6 +25,7 @@ from indexer.publish import adopt, collect_garbage, publish, published
 from indexer.shared_space import fill_shared
 from indexer.spaces import SHARED
 from indexer.verify import verify
+from indexer.weights import bridges_of
 
 __all__ = ["align_index"]
 
@@ -33,6 +35,7 @@ class _Published:
     """The encoder of an index, as far as it is known without its weights."""
 
     identity: EncoderIdentity
+    bridges: Mapping[str, LinearHead]
     reference_spaces: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -98,7 +101,9 @@ def align_index(
             )
         collect_garbage(index)
         announce("gathering pairs")
-        composer = Composer(index, before, _Published(before.encoder), builder_name())
+        composer = Composer(
+            index, before, _Published(before.encoder, bridges_of(before.encoder)), builder_name()
+        )
         for name in before.releases:
             composer.keep(name)
         composer.link()

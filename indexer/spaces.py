@@ -171,8 +171,9 @@ def fit_space(
 ) -> Space:
     """Choose and fit the transform of a modality.
 
-    Nothing but unit length where raw vectors are comparable as they are. Otherwise whitening with the statistics of these vectors when there are 20 for each dimension; else the
-    encoder's own statistics when it brings any; else centring when there are 50; else nothing.
+    Nothing but unit length where raw vectors are comparable as they are. Otherwise whitening with
+    the statistics of these vectors when there are 20 for each dimension; else the encoder's own
+    statistics when it brings any; else centring when there are 50; else nothing.
 
     Parameters
     ----------

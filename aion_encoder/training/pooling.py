@@ -1,242 +1,234 @@
 """Train a learned pooling of a frozen encoder, so that observations of one source agree.
 
-No label has a part in it. In every step the sources of a batch are seen by several surveys, and
-each vector must pick out the vector of its own source among those of the batch (symmetric InfoNCE,
-see `aion_encoder.contrastive`):
+In every step the sources of a batch are seen by several surveys, and each vector must pick out the
+vector of its own source among those of the batch (symmetric InfoNCE, see
+`aion_encoder.contrastive`):
 
 - a Legacy Survey picture that of HSC, either of them turned, mirrored and shifted at random;
 - a picture its own turned twin;
 - an SDSS spectrum that of DESI;
 - a picture the spectrum, and a Gaia spectrum both, in a space of their own (a linear map for each
-  modality that is not kept): what modalities share must be in the vectors, but it does not have to
-  be all that is in them.
+  modality): what modalities share must be in the vectors, but it does not have to be all that is
+  in them. The maps are kept as bridges, see `aion_encoder.bridges`.
+
+Sources are told apart by anything, brightness above all, so that neighbours need not be alike in
+what matters most. Therefore the catalogue has a say as well: sources of one spectral class and of
+like redshift should be the nearer ones. With d = log10(1 + z) of two sources, the share that a
+source should have among the neighbours of another is
+
+    p = exp(-abs(d1 - d2) / 0.02) for the same class, 0 otherwise, over their sum
+
+and the loss is the cross-entropy with the softmax of scaled cosines. Class and redshift are asked
+for while training only; the vectors never see them.
 """
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int64, UInt16
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
-from aion_encoder.learned_pooling import AttentivePool, LearnedPooling, PoolingShape
-from aion_encoder.training.features import IMAGE_KEYS, KEYS, TURNED, Features
+from aion_encoder.heads import LinearHead
+from aion_encoder.learned_pooling import LearnedPooling, PoolingShape
+from aion_encoder.training.features import MODALITY, TURNED, Features
 from aion_encoder.training.schedule import Schedule
 
-__all__ = ["PoolingRecipe", "train_pooling", "vectors_from"]
+__all__ = ["PoolingRecipe", "alike", "train_pooling"]
 
 logger = logging.getLogger("aion_encoder")
 
-MODALITY = {
-    "legacysurvey": "image",
-    "hsc": "image",
-    "sdss": "spectrum",
-    "desi": "spectrum",
-    "gaia": "xp",
-}
+PICTURES, SPECTRA, GAIA = ("legacysurvey", "hsc"), ("sdss", "desi"), "gaia"
 
-_LOOKED_AT = 200
-"""Sources of each survey from which centre and spread of the tokens are taken."""
+LIKE_REDSHIFT = 0.02
+"""In log10(1 + z): sources that differ by this much are e times less alike."""
+
+FIRST_PHYSICS_SCALE, LARGEST_PHYSICS_SCALE = 10.0, 50.0
+
+_FLOOR = 0.05
+"""Of the spread of a dimension, in units of the mean spread."""
+
+_LOOKED_AT = 2000
+"""Sources of each survey from which centre and spread of the cells are taken."""
 
 
 @dataclass(frozen=True)
 class PoolingRecipe:
     """How long and how a pooling is trained."""
 
-    width: int = 192
-    queries: int = 6
-    hidden: int = 256
+    width: Mapping[str, int] = field(default_factory=lambda: dict(PoolingShape().width))
+    hidden: Mapping[str, int] = field(default_factory=lambda: dict(PoolingShape().hidden))
     """Sizes, see `PoolingShape`."""
-    steps: int = 3000
+    steps: int = 4000
     minutes: float | None = 30.0
     """Time after which training ends although steps are left; the rate falls accordingly."""
-    batch: int = 384
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warm_up: float = 0.05
+    batch: int = 768
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.1
+    dropout: float = 0.2
+    warm_up: float = 0.03
     bridge: int = 128
-    """Dimensions of the space in which modalities meet while training; 0 for the vectors' own."""
-    turned: float = 1.0
-    """Weight of a picture and its turned twin; every second step."""
+    """Dimensions of the space in which modalities meet while training."""
     across: float = 1.0
     """Weight of pictures and spectra."""
     xp: float = 0.3
     """Weight of Gaia spectra, with pictures and with spectra; every third step."""
+    physics: float = 1.0
+    """Weight of class and redshift; 0 for a pooling that no label had a part in."""
 
     @property
     def shape(self) -> PoolingShape:
         """Sizes of the pooling."""
-        return PoolingShape(width=self.width, queries=self.queries, hidden=self.hidden)
+        return PoolingShape(width=self.width, hidden=self.hidden)
 
 
-def cell_tokens(ids: Int64[Tensor, "batch tokens"]) -> Int64[Tensor, "batch cells in_cell"]:
-    """Return the tokens of every cell: four of a picture's, one of any other's."""
-    if ids.shape[1] != 576:
-        return ids[:, :, None]
-    grid = ids.unflatten(1, (12, 2, 12, 2)).permute(0, 1, 3, 2, 4)
-    return grid.flatten(3).flatten(1, 2)
+def alike(
+    redshift: Float[Tensor, " batch"], same_class: Float[Tensor, "batch batch"]
+) -> Float[Tensor, "batch batch"]:
+    """Return the share that each source should have among the neighbours of another; see above.
 
-
-def vectors_from(
-    pool: AttentivePool,
-    tables: Sequence[Float32[Tensor, "vocabulary dim"]],
-    ids: Sequence[Int64[Tensor, "batch tokens"]],
-    last: Float[Tensor, "batch cells dim"],
-) -> Float32[Tensor, "batch dim"]:
-    """Return what `AttentivePool` gives, without all token embeddings in memory.
-
-    A linear map of an embedding is looked up in the map of the whole table, and that of the mean
-    of a cell is the mean of those of its tokens.
-
-    Parameters
-    ----------
-    pool
-        Of the modality.
-    tables
-        Token embeddings of the vocabulary, for each token key of the observation.
-    ids
-        Tokens, for each token key.
-    last
-        The last layer in cells.
+    A source is no neighbour of itself. One that is alone in its class has no neighbours: zeros.
     """
-    weight = pool.inner.weight / pool.spread
-    shift = pool.inner.bias - weight @ pool.centre + pool.place
-    of_embedded, of_last = weight.chunk(2, dim=1)
-    looked_up = [
-        nn.functional.embedding(cell_tokens(tokens), table @ of_embedded.T)
-        for table, tokens in zip(tables, ids, strict=True)
-    ]
-    joined = torch.cat(looked_up, dim=1)
-    h = last @ of_last.T + (joined.mean(dim=2) if joined.shape[2] > 1 else joined.squeeze(2))
-    return pool.gather(nn.functional.gelu(h + shift.to(h.dtype)))
+    depth = torch.log10(1.0 + redshift.clamp_min(0.0))
+    near = torch.exp(-(depth[:, None] - depth[None, :]).abs() / LIKE_REDSHIFT) * same_class
+    near = near.masked_fill(torch.eye(len(near), dtype=torch.bool), 0.0)
+    return near / near.sum(dim=1, keepdim=True).clamp_min(1e-9)
 
 
 class _Views:
-    """Draws sources and gives their vectors, as one survey sees them."""
+    """Gives the vectors of sources, as a survey sees them."""
 
     def __init__(
-        self,
-        model: Any,
-        pooling: LearnedPooling,
-        tokens: Mapping[str, UInt16[np.ndarray, "n count"]],
-        features: Features,
-        *,
-        fast: bool,
+        self, pooling: LearnedPooling, features: Features, *, dropout: float, fast: bool
     ) -> None:
-        self._pooling, self._tokens, self._features = pooling, tokens, features
-        self._tables = {
-            key: model.encoder_embeddings[key].token_emb.weight.detach()
-            for keys in KEYS.values()
-            for key in keys
-        }
-        self._fast = fast
-
-    def ids_and_last(self, view: str, rows: np.ndarray) -> tuple[list[Tensor], Tensor]:
-        survey = view.removesuffix(TURNED)
-        turned = view[len(survey) :]
-        ids = [
-            torch.from_numpy(self._tokens[key + turned][rows].astype(np.int64))
-            for key in KEYS[survey]
-        ]
-        return ids, torch.from_numpy(self._features.take(view, rows))
+        self._pooling, self._features = pooling, features
+        self._dropout, self._fast = dropout, fast
 
     def look(self, view: str, rows: np.ndarray) -> Float32[Tensor, "batch dim"]:
-        survey = view.removesuffix(TURNED)
-        ids, last = self.ids_and_last(view, rows)
-        tables = [self._tables[key] for key in KEYS[survey]]
-        pool = self._pooling.pools[MODALITY[survey]]
-        assert isinstance(pool, AttentivePool)
+        """Return the vectors of some sources in one of the ways in which they are seen."""
+        pool = self._pooling.pools[MODALITY[view.removesuffix(TURNED)]]
+        cells = torch.from_numpy(self._features.take(view, rows))
         if not self._fast:
-            return vectors_from(pool, tables, ids, last.float())
+            return pool(cells.float(), self._dropout)
         with torch.autocast("cpu", torch.bfloat16):
-            return vectors_from(pool, tables, ids, last.bfloat16())
+            return pool(cells.bfloat16(), self._dropout)
 
     def measure(self, rng: np.random.Generator) -> None:
         """Set centre and spread of every pool from some sources."""
         rows = np.sort(rng.permutation(len(self._features))[:_LOOKED_AT])
         for modality in sorted(set(MODALITY.values())):
-            seen = []
-            for survey in (name for name, kind in MODALITY.items() if kind == modality):
-                ids, last = self.ids_and_last(survey, rows)
-                embedded = torch.cat(
-                    [
-                        self._tables[key][cell_tokens(tokens)].mean(dim=2)
-                        for key, tokens in zip(KEYS[survey], ids, strict=True)
-                    ],
-                    dim=1,
-                )
-                seen.append(torch.cat([embedded, last.float()], dim=2).flatten(0, 1))
-            together = torch.cat(seen)
+            seen = np.concatenate(
+                [
+                    self._features.take(survey, rows).astype(np.float32)
+                    for survey, kind in MODALITY.items()
+                    if kind == modality
+                ]
+            ).reshape(-1, self._features.take(_first(modality), rows[:1]).shape[2])
+            spread = seen.std(axis=0)
             pool: Any = self._pooling.pools[modality]
-            pool.centre.copy_(together.mean(dim=0))
-            pool.spread.copy_(together.std(dim=0).clamp_min(1e-3))
+            pool.centre.copy_(torch.from_numpy(seen.mean(axis=0)))
+            pool.spread.copy_(torch.from_numpy(spread + _FLOOR * spread.mean()))
+
+
+def _first(modality: str) -> str:
+    return next(survey for survey, kind in MODALITY.items() if kind == modality)
 
 
 class _Agreement(nn.Module):
     """The losses of a batch, and what is learned only to compute them."""
 
-    def __init__(self, dim: int, recipe: PoolingRecipe) -> None:
+    def __init__(self, dim: int, recipe: PoolingRecipe, features: Features) -> None:
         super().__init__()
         self._recipe = recipe
+        self._redshift = torch.from_numpy(features.redshift.astype(np.float32))
+        classes = np.unique(features.spectral_class, return_inverse=True)[1]
+        self._classes = torch.from_numpy(classes)
+        modalities = sorted(set(MODALITY.values()))
         self.bridges = nn.ModuleDict(
-            {
-                modality: nn.Linear(dim, recipe.bridge, bias=False)
-                if recipe.bridge
-                else nn.Identity()
-                for modality in sorted(set(MODALITY.values()))
-            }
+            {modality: nn.Linear(dim, recipe.bridge, bias=False) for modality in modalities}
         )
         self.log_scale = nn.ParameterDict(
             {
                 name: nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
-                for name in ("image", "spectrum", "turned", "across", "xp")
+                for name in ("image", "spectrum", "turned", "across", "gaia")
+            }
+        )
+        self.physics_scale = nn.ParameterDict(
+            {
+                modality: nn.Parameter(torch.tensor(math.log(FIRST_PHYSICS_SCALE)))
+                for modality in modalities
             }
         )
 
-    def _between(self, name: str, one: Tensor, other: Tensor, sources: Tensor) -> Tensor:
+    def _source(self, name: str, one: Tensor, other: Tensor, sources: Tensor) -> Tensor:
         scale = self.log_scale[name].exp().clamp(max=LARGEST_SCALE)
         return info_nce(one, other, scale, sources)
+
+    def _physics(self, modality: str, one: Tensor, other: Tensor, rows: np.ndarray) -> Tensor:
+        classes = self._classes[rows]
+        same = (classes[:, None] == classes[None, :]).float()
+        wanted = alike(self._redshift[rows], same)
+        scale = self.physics_scale[modality].exp().clamp(max=LARGEST_PHYSICS_SCALE)
+        itself = torch.eye(len(one), dtype=torch.bool)
+        logits = (scale * (one @ other.T)).masked_fill(itself, -1e9)
+        return -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
+
+    def heads(self) -> dict[str, LinearHead]:
+        """Return the linear maps by which modalities met."""
+        return {
+            modality: LinearHead(
+                mean=np.zeros(each.in_features, np.float32),
+                projection=each.weight.detach().numpy().T,
+                # They were learned, not fitted: no direction has a correlation of its own.
+                correlations=np.ones(each.out_features, np.float32),
+            )
+            for modality, each in self.bridges.items()
+            if isinstance(each, nn.Linear)
+        }
+
+    def _met(self, modality: str, vectors: Tensor) -> Tensor:
+        return nn.functional.normalize(self.bridges[modality](vectors), dim=1)
 
     def forward(
         self, views: _Views, rows: np.ndarray, step: int, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """Return the weighted losses of a batch by name."""
         recipe, sources = self._recipe, torch.from_numpy(rows)
-        shown = {name: name + TURNED * int(rng.integers(2)) for name in IMAGE_KEYS}
-        seen = {name: views.look(shown.get(name, name), rows) for name in KEYS if name != "gaia"}
+        shown = {name: name + TURNED * int(rng.integers(2)) for name in PICTURES}
+        seen = {name: views.look(shown.get(name, name), rows) for name in (*PICTURES, *SPECTRA)}
+        pictures, spectra = ([seen[name] for name in names] for names in (PICTURES, SPECTRA))
         losses = {
-            "image": self._between("image", seen["legacysurvey"], seen["hsc"], sources),
-            "spectrum": self._between("spectrum", seen["sdss"], seen["desi"], sources),
+            "image": self._source("image", *pictures, sources),
+            "spectrum": self._source("spectrum", *spectra, sources),
         }
-        met = {
-            name: nn.functional.normalize(self.bridges[MODALITY[name]](vectors), dim=1)
-            for name, vectors in seen.items()
-        }
-        picture = met[("legacysurvey", "hsc")[int(rng.integers(2))]]
-        spectrum = met[("sdss", "desi")[int(rng.integers(2))]]
-        losses["across"] = recipe.across * self._between("across", picture, spectrum, sources)
-        if step % 3 == 0 and recipe.xp:
-            gaia = nn.functional.normalize(self.bridges["xp"](views.look("gaia", rows)), dim=1)
-            both = [self._between("xp", gaia, other, sources) for other in (picture, spectrum)]
-            losses["xp"] = 3 * recipe.xp * torch.stack(both).mean()
-        if step % 2 == 0 and recipe.turned:
-            name = ("legacysurvey", "hsc")[int(rng.integers(2))]
+        picture = self._met("image", pictures[int(rng.integers(2))])
+        spectrum = self._met("spectrum", spectra[int(rng.integers(2))])
+        losses["across"] = recipe.across * self._source("across", picture, spectrum, sources)
+        if recipe.physics:
+            losses["image physics"] = recipe.physics * self._physics("image", *pictures, rows)
+            losses["spectrum physics"] = recipe.physics * self._physics("spectrum", *spectra, rows)
+        if step % 3 == 0:
+            gaia = views.look(GAIA, rows)
+            met = self._met("xp", gaia)
+            both = [self._source("gaia", met, other, sources) for other in (picture, spectrum)]
+            losses["gaia"] = 3 * recipe.xp * torch.stack(both).mean()
+            if recipe.physics:
+                losses["gaia physics"] = recipe.physics * self._physics("xp", gaia, gaia, rows)
+        if step % 2 == 0:
+            name = PICTURES[int(rng.integers(2))]
             twin = name if shown[name].endswith(TURNED) else name + TURNED
-            losses["turned"] = recipe.turned * self._between(
-                "turned", seen[name], views.look(twin, rows), sources
-            )
+            losses["turned"] = self._source("turned", seen[name], views.look(twin, rows), sources)
         return losses
 
 
 def train_pooling(
-    model: Any,
-    tokens: Mapping[str, UInt16[np.ndarray, "n count"]],
+    dim: int,
     features: Features,
     recipe: PoolingRecipe,
     *,
@@ -244,17 +236,15 @@ def train_pooling(
     fast: bool = True,
     state_path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[LearnedPooling, list[dict[str, Any]]]:
+) -> tuple[LearnedPooling, dict[str, LinearHead], list[dict[str, Any]]]:
     """Train a learned pooling; resumes from its saved state.
 
     Parameters
     ----------
-    model
-        The official transformer whose last layer the features are.
-    tokens
-        Tokens of the training sources by token key, those of turned pictures among them.
+    dim
+        Width of the encoder.
     features
-        The last layer of the same sources.
+        The cells of the training sources, and their catalogue.
     recipe
         Sizes, length, weights and rates.
     seed
@@ -268,13 +258,14 @@ def train_pooling(
 
     Returns
     -------
-    The pooling in evaluation mode, and the losses logged on the way.
+    The pooling in evaluation mode, the linear maps by which modalities met, and the losses logged
+    on the way.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    pooling = LearnedPooling(int(model.dim), recipe.shape)
-    agreement = _Agreement(int(model.dim), recipe)
-    views = _Views(model, pooling, tokens, features, fast=fast)
+    pooling = LearnedPooling(dim, recipe.shape)
+    agreement = _Agreement(dim, recipe, features)
+    views = _Views(pooling, features, dropout=recipe.dropout, fast=fast)
     views.measure(rng)
     learned = [*pooling.parameters(), *agreement.parameters()]
     optimizer = torch.optim.AdamW(
@@ -321,8 +312,8 @@ def train_pooling(
             break
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
-        # In the order in which they lie on the disk; a loss does not know about order.
         size = min(recipe.batch, len(features))
+        # In the order in which they lie in memory; a loss does not know about order.
         rows = np.sort(rng.choice(len(features), size, replace=False))
         losses = agreement(views, rows, step, rng)
         optimizer.zero_grad(set_to_none=True)
@@ -344,4 +335,4 @@ def train_pooling(
             progress(last, recipe.steps)
     if state_path is not None and last > first:
         keep(last)
-    return pooling.eval().requires_grad_(False), log
+    return pooling.eval().requires_grad_(False), agreement.heads(), log

@@ -7,7 +7,7 @@ state and the logs; the checkpoint is written in the official layout beside them
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
 from aion.model import AION
 
+from aion_encoder.bridges import write_bridges
 from aion_encoder.checkpoint import Settings, load_transformer, locate
 from aion_encoder.checkpoint_writer import (
     write_codec,
@@ -75,7 +76,7 @@ class Recipe:
     encoder_depth: int = 6
     decoder_depth: int = 2
     num_heads: int = 6
-    domains_out: tuple[str, ...] = ("tok_spectrum_desi", "tok_spectrum_sdss", "tok_z")
+    domains_out: tuple[str, ...] = ("tok_z",)
     """What the released decoder can still give. The tables of the others would be two thirds of
     the file."""
 
@@ -289,21 +290,19 @@ def stage_other_tokens(work: Path, recipe: Recipe, progress: Progress | None) ->
     _tokens(work, recipe, "others", progress)
 
 
-def _token_sky(files: Iterable[Path]) -> TokenSky:
+def _token_sky(work: Path, recipe: Recipe) -> TokenSky:
     tokens: dict[str, list[np.ndarray]] = {}
-    for path in files:
-        for key, values in TokenSky.load(path).tokens.items():
-            tokens.setdefault(key, []).append(values)
+    for path in _chunks(work, recipe, recipe.sources):
+        for kind in KINDS:
+            part = TokenSky.load(work / "tokens" / f"{kind}-{path.name}")
+            for key, values in part.tokens.items():
+                tokens.setdefault(key, []).append(values)
     return TokenSky({key: np.concatenate(parts) for key, parts in tokens.items()})
-
-
-def _token_files(work: Path, paths: list[Path]) -> list[Path]:
-    return [work / "tokens" / f"{kind}-{path.name}" for path in paths for kind in KINDS]
 
 
 def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Train the transformer and write ``checkpoint/config.json`` and its weights."""
-    sky = _token_sky(_token_files(work, _chunks(work, recipe, recipe.sources)))
+    sky = _token_sky(work, recipe)
     scalars = tuple(SCALARS)
     config = transformer_config(
         recipe.dim, recipe.encoder_depth, recipe.decoder_depth, recipe.num_heads, scalars
@@ -353,10 +352,8 @@ def stage_features(work: Path, recipe: Recipe, progress: Progress | None) -> Non
 def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Learn a pooling of the trained encoder, and make it the one that the checkpoint asks for."""
     paths = _chunks(work, recipe, recipe.pooling_sources)
-    files = [*_token_files(work, paths), *(work / "turned" / path.name for path in paths)]
-    pooling, log = train_pooling(
-        load_transformer(work / "checkpoint"),
-        _token_sky(files).tokens,
+    pooling, bridges, log = train_pooling(
+        recipe.dim,
         Features(work, [path.stem for path in paths]),
         recipe.pooling,
         seed=recipe.seed,
@@ -367,6 +364,8 @@ def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None
     settings = Settings(title=TITLE, pooling=Pooling.LEARNED, learned=recipe.pooling.shape)
     write_learned_pooling(work / "checkpoint", pooling, half=True)
     write_settings(work / "checkpoint", settings)
+    identity = locate(str(work / "checkpoint")).identity(recipe.dim, Pooling.LEARNED)
+    write_bridges(work / "checkpoint", bridges, identity)
 
 
 STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {

@@ -8,28 +8,33 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.special import erf, softmax
+from scipy.special import erf
 
 from aion_encoder import Encoder, GaiaXp, Image, Photometry, Pooling, Spectrum, open_encoder
+from aion_encoder.bridges import read_bridges, write_bridges
 from aion_encoder.checkpoint import Settings, load_transformer
 from aion_encoder.checkpoint_writer import write_learned_pooling, write_settings
 from aion_encoder.errors import CheckpointError
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import LEARNED_MODALITIES
 from aion_encoder.learned_pooling import (
     CELLS,
     OBSERVATIONS,
     POOLING_FILE,
-    AttentivePool,
+    CellPool,
     LearnedPooling,
     PoolingShape,
-    cells_of,
 )
-from aion_encoder.training.features import TURNED, Features, features_of, turn
-from aion_encoder.training.pooling import PoolingRecipe, train_pooling, vectors_from
+from aion_encoder.training.features import KEYS, TURNED, VIEWS, Features, features_of, turn
+from aion_encoder.training.pooling import PoolingRecipe, alike, train_pooling
 from aion_encoder.transformer import Transformer
 from aion_encoder.vocabulary import token_count
 
-SHAPE = PoolingShape(width=24, queries=3, hidden=16)
+SMALL = {
+    "width": {"image": 8, "spectrum": 6, "xp": 4},
+    "hidden": {"image": 9, "spectrum": 7, "xp": 5},
+}
+SHAPE = PoolingShape.model_validate(SMALL)
 
 
 def _random_pooling(dim: int, seed: int = 3) -> LearnedPooling:
@@ -41,32 +46,39 @@ def _random_pooling(dim: int, seed: int = 3) -> LearnedPooling:
     return pooling.eval().requires_grad_(False)
 
 
-def _by_hand(pool: AttentivePool, embedded: np.ndarray, last: np.ndarray) -> np.ndarray:
-    """The formula in float64 NumPy, for one observation: arrays of shape (cells, dim)."""
+def _by_hand(pool: CellPool, cells: np.ndarray) -> np.ndarray:
+    """The formula in float64 NumPy, for one observation: an array of shape (cells, size)."""
     p = {name: value.double().numpy() for name, value in pool.state_dict().items()}
 
     def gelu(x: np.ndarray) -> np.ndarray:
         return np.asarray(x * 0.5 * (1 + erf(x / np.sqrt(2))))
 
-    x = (np.concatenate([embedded, last], axis=1) - p["centre"]) / p["spread"]
-    h = gelu(x @ p["inner.weight"].T + p["inner.bias"] + p["place"])
-    weights = softmax(h @ p["query"].T / np.sqrt(h.shape[1]), axis=0)
-    means = (weights.T @ h).ravel()
-    out = means @ p["straight.weight"].T + p["straight.bias"]
-    bend = gelu(means @ p["bend.weight"].T + p["bend.bias"])
+    x = (cells - p["centre"]) / p["spread"]
+    h = gelu(x @ p["inner.weight"].T + p["inner.bias"] + p["place"]).ravel()
+    out = h @ p["straight.weight"].T + p["straight.bias"]
+    bend = gelu(h @ p["bend.weight"].T + p["bend.bias"])
     out = out + bend @ p["bent.weight"].T + p["bent.bias"]
     return np.asarray(out / np.linalg.norm(out))
 
 
-def _four_by_four(values: np.ndarray) -> np.ndarray:
-    """Means of 2 x 2 tokens of a picture, one by one."""
-    grid = values.reshape(24, 24, -1)
+def _cells_by_hand(modality: str, tokens: np.ndarray) -> np.ndarray:
+    """Cells of one observation, one by one, from its tokens of shape (tokens, 2 dim)."""
+    if modality == "xp":
+        return tokens
+    if modality == "spectrum":
+        arms = [tokens[start : start + 4].mean(axis=0) for start in range(1, 273, 4)]
+        return np.stack([tokens[0], *arms])
+    rings: list[list[np.ndarray]] = [[] for _ in range(5)]
+    for row in range(12):
+        for column in range(12):
+            places = [24 * (2 * row + y) + 2 * column + x for y in (0, 1) for x in (0, 1)]
+            radius = np.hypot(row - 5.5, column - 5.5)
+            rings[np.searchsorted([1.0, 2.2, 3.6, 5.2], radius, "right")].append(
+                tokens[places].mean(axis=0)
+            )
+    assert [len(ring) for ring in rings] == [4, 12, 28, 44, 56]
     return np.stack(
-        [
-            grid[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].mean(axis=(0, 1))
-            for row in range(12)
-            for column in range(12)
-        ]
+        [np.concatenate([np.mean(ring, axis=0), np.std(ring, axis=0, ddof=1)]) for ring in rings]
     )
 
 
@@ -89,7 +101,7 @@ def test_what_is_known_of_it_is_the_same_everywhere() -> None:
     for modality, kinds in OBSERVATIONS.items():
         for keys in kinds:
             tokens = sum(token_count(key) for key in keys)
-            assert CELLS[modality] == (tokens // 4 if modality == "image" else tokens)
+            assert CELLS[modality] == {"image": 5, "spectrum": 69, "xp": tokens}[modality]
 
 
 def test_vectors_follow_the_formula(
@@ -129,10 +141,10 @@ def test_vectors_follow_the_formula(
             for block in model.encoder:
                 hidden = block(hidden[None])[0]
             last = model.encoder_norm(hidden)
-        layers = [values.double().numpy() for values in (embedded, last)]
-        if item.modality == "image":
-            layers = [_four_by_four(values) for values in layers]
-        expected = _by_hand(pooling.pools[item.modality], *layers)
+        both = torch.cat([embedded, last], dim=1).double().numpy()
+        pool = pooling.pools[item.modality]
+        assert isinstance(pool, CellPool)
+        expected = _by_hand(pool, _cells_by_hand(item.modality, both))
         np.testing.assert_allclose(encoded.vectors[item.modality][index], expected, atol=3e-5)
 
 
@@ -199,67 +211,99 @@ def test_turned_pictures() -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """Features of 24 sources with random tokens, in two files; the last layer of a tiny AION."""
+def folder(tiny_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Features of 24 sources with random tokens, in two files; cells of a tiny AION."""
     work = tmp_path_factory.mktemp("features")
     (work / "features").mkdir()
+    (work / "sky").mkdir()
     rng = np.random.default_rng(5)
     model = load_transformer(tiny_directory)
-    tokens: dict[str, np.ndarray] = {}
-    surveys = {
-        "legacysurvey": ("tok_image",),
-        "hsc": ("tok_image_hsc",),
-        "sdss": ("tok_spectrum_sdss",),
-        "desi": ("tok_spectrum_desi",),
-        "gaia": ("tok_xp_bp", "tok_xp_rp"),
-        f"legacysurvey{TURNED}": (f"tok_image{TURNED}",),
-        f"hsc{TURNED}": (f"tok_image_hsc{TURNED}",),
-    }
-    for name, keys in surveys.items():
-        for key in keys:
-            count = token_count(key.removesuffix(TURNED))
-            tokens[key] = rng.integers(0, 500, (24, count)).astype(np.uint16)
-        values = features_of(model, tokens, keys)
-        np.save(work / "features" / f"{name}-000.npy", values[:12])
-        np.save(work / "features" / f"{name}-001.npy", values[12:])
-    return work, (model, tokens)
+    for view in VIEWS:
+        survey = view.removesuffix(TURNED)
+        tokens = {
+            key + view[len(survey) :]: rng.integers(0, 500, (24, token_count(key))).astype("u2")
+            for key in KEYS[survey]
+        }
+        values = features_of(model, tokens, view)
+        assert values.dtype == np.float16
+        np.save(work / "features" / f"{view}-000.npy", values[:12])
+        np.save(work / "features" / f"{view}-001.npy", values[12:])
+    for name in ("000", "001"):
+        np.savez(
+            work / "sky" / f"{name}.npz",
+            z=rng.uniform(0, 2, 12),
+            spectral_class=np.array(["STAR", "GALAXY", "QSO"] * 4),
+        )
+    return work
 
 
-def test_training_computes_what_the_pooling_does(folder: tuple[Path, Any]) -> None:
-    work, (model, tokens) = folder
-    features = Features(work, ["000", "001"])
-    assert len(features) == 24
-    rows = np.array([3, 14, 20])
-    pooling = _random_pooling(64)
-    for survey, keys, modality in (
-        ("hsc", ("tok_image_hsc",), "image"),
-        ("gaia", ("tok_xp_bp", "tok_xp_rp"), "xp"),
-    ):
-        tables = [model.encoder_embeddings[key].token_emb.weight for key in keys]
-        ids = [torch.from_numpy(tokens[key][rows].astype(np.int64)) for key in keys]
-        last = torch.from_numpy(features.take(survey, rows)).float()
-        embedded = torch.cat([table[each] for table, each in zip(tables, ids, strict=True)], dim=1)
-        expected = pooling.pools[modality](cells_of(embedded), last)
-        found = vectors_from(pooling.pools[modality], tables, ids, last)
-        torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
-
-
-def test_training_brings_sources_together_and_resumes(
-    folder: tuple[Path, Any], tmp_path: Path
+def test_features_are_the_cells_of_the_encoder(
+    tiny_directory: Path, learned: Encoder, make_xp: Callable[[], GaiaXp]
 ) -> None:
-    work, (model, tokens) = folder
-    features = Features(work, ["000", "001"])
-    recipe = PoolingRecipe(
-        width=16, queries=2, hidden=8, steps=50, minutes=None, batch=24, learning_rate=1e-2
+    encoded = learned.encode([(make_xp(),), (make_xp(),)], tokens=True)
+    assert encoded.tokens is not None
+    cells = features_of(load_transformer(tiny_directory), encoded.tokens, "gaia")
+    pooling = learned.transformer._learned
+    assert pooling is not None
+    vectors = pooling.pools["xp"](torch.from_numpy(cells).float()).numpy()
+    # The blocks ran in bfloat16.
+    assert (vectors * encoded.vectors["xp"]).sum(axis=1).min() > 0.999
+
+
+def test_features_are_read_in_order(folder: Path) -> None:
+    features = Features(folder, ["000", "001"])
+    assert len(features) == 24
+    with np.load(folder / "sky" / "001.npz") as stored:
+        assert np.array_equal(features.redshift[12:], stored["z"])
+    second = np.load(folder / "features" / "hsc-001.npy")
+    assert np.array_equal(features.take("hsc", np.array([12, 23])), second[[0, 11]])
+
+
+def test_who_should_be_alike() -> None:
+    redshift = torch.tensor([0.0, 9.0, 9.0, 10**0.02 - 1.0, 0.5])
+    classes = torch.tensor([0, 0, 0, 0, 1])
+    shares = alike(redshift, (classes[:, None] == classes[None]).float()).numpy()
+    far = np.exp(-1 / 0.02)
+    np.testing.assert_allclose(
+        shares[0, :4], np.array([0, far, far, np.exp(-1)]) / np.exp(-1), atol=1e-6
     )
-    pooling, log = train_pooling(
-        model, tokens, features, recipe, seed=1, fast=False, state_path=tmp_path / "state.pt"
+    np.testing.assert_allclose(shares[1], [0, 0, 1, 0, 0], atol=1e-6)
+    assert not shares[4].any()
+
+
+def test_training_brings_sources_together_and_resumes(folder: Path, tmp_path: Path) -> None:
+    features = Features(folder, ["000", "001"])
+    recipe = PoolingRecipe(**SMALL, steps=50, minutes=None, batch=24, learning_rate=1e-2, dropout=0)
+    state = tmp_path / "state.pt"
+    pooling, bridges, log = train_pooling(
+        64, features, recipe, seed=1, fast=False, state_path=state
     )
     # 24 sources of random tokens can be told apart by heart: chance is log 24 = 3.2 nats.
     assert log[-1]["spectrum"] < 2.5
-    again, longer = train_pooling(
-        model, tokens, features, recipe, seed=1, fast=False, state_path=tmp_path / "state.pt"
-    )
+    again, _, longer = train_pooling(64, features, recipe, seed=1, fast=False, state_path=state)
     assert longer == log
     for name, value in pooling.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
+    assert set(log[-1]) >= {"across", "gaia", "image physics", "turned"}
+    assert set(bridges) == {"image", "spectrum", "xp"}
+    assert all((head.input_dim, head.dim) == (64, 128) for head in bridges.values())
+
+
+def test_bridges_are_for_one_encoder(learned: Encoder, tiny: Encoder, tmp_path: Path) -> None:
+    assert learned.bridges == {}
+    assert read_bridges(tmp_path, learned.identity) == {}
+    rng = np.random.default_rng(8)
+    heads = {
+        name: LinearHead(np.zeros(64), rng.normal(size=(64, 12)), np.ones(12))
+        for name in ("image", "xp")
+    }
+    write_bridges(tmp_path, heads, learned.identity)
+    found = read_bridges(tmp_path, learned.identity)
+    x = rng.normal(size=(3, 64)).astype(np.float32)
+    np.testing.assert_array_equal(found["xp"].apply(x), heads["xp"].apply(x))
+    with pytest.raises(CheckpointError, match=r"must be for this encoder .* learn them again"):
+        read_bridges(tmp_path, tiny.identity)
+    heads["image"] = LinearHead(np.zeros(63), rng.normal(size=(63, 12)), np.ones(12))
+    write_bridges(tmp_path, heads, learned.identity)
+    with pytest.raises(CheckpointError, match="those of image are not"):
+        read_bridges(tmp_path, learned.identity)
