@@ -139,16 +139,16 @@ class Components:
 
 def fit_components(features: Float32[np.ndarray, "n d"], count: int = COMPONENTS) -> Components:
     """Fit at most `count` components, by the products of rows: there are fewer rows than pixels."""
-    mean = features.mean(axis=0, dtype=np.float64).astype(np.float32)
-    centred = features - mean
-    products = (centred @ centred.T).astype(np.float64)
-    values, rows = np.linalg.eigh(products)
+    mean = features.mean(axis=0, dtype=np.float64)
+    # In double precision: the last components have a millionth of the variance of the first.
+    centred = features.astype(np.float64) - mean
+    values, rows = np.linalg.eigh(centred @ centred.T)
     values, rows = values[::-1][:count], rows[:, ::-1][:, :count]
     there = values > _NOTHING * max(float(values[0]), _NOTHING)
     values, rows = values[there], rows[:, there]
     # Directions are centred.T @ rows / sqrt(values); their deviation is sqrt(values / n).
-    basis = centred.T @ (rows * (len(features) ** 0.5 / values)).astype(np.float32)
-    return Components(mean, basis)
+    basis = centred.T @ (rows * (len(features) ** 0.5 / values))
+    return Components(mean.astype(np.float32), basis.astype(np.float32))
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,9 +39,9 @@ _EXPLAINED: Mapping[str, str] = {
         "Only sources of test cells, on which no head was fitted. *R@10*: the share of queries "
         "whose own source is among the ten nearest of the other modality. Equal brightness: every "
         "query has a gallery of its own, within 0.1 mag in r, so that brightness alone leads "
-        "nowhere. |dz|/(1+z): the query's source is left out, and the median over queries of the "
-        "median over hits is given; the bar is half of what the nearest by catalogue colours, "
-        "magnitude and size give."
+        "nowhere. abs(dz)/(1+z): the query's source is left out; given is the median over queries "
+        "of the median over hits, less is better. Its bar is half of what the nearest by catalogue "
+        "colours, magnitude and size give; baselines are asked by the pictures."
     ),
     "One source in two surveys": (
         "The twin must be among the ten nearest of the other survey: with vectors as they are "
@@ -122,11 +122,14 @@ def page(
         f"target that this project set itself; {reached} of {len(barred)} are reached.",
         "",
     ]
+    main = [each for each in lines if np.isfinite(each.bar)]
+    parts += ["## Measures with a bar", "", *_table(main), ""]
     for section in dict.fromkeys(each.section for each in lines):
         parts += [f"## {section}", ""]
         if section in _EXPLAINED:
             parts += [_EXPLAINED[section], ""]
-        parts += [*_table([each for each in lines if each.section == section]), ""]
+        rest = [each for each in lines if each.section == section and not np.isfinite(each.bar)]
+        parts += [*_table(rest), ""] if rest else []
     for each in extras:
         parts += [*_extra(each), ""]
     skipped = [
@@ -172,6 +175,8 @@ def _facts(document: Mapping[str, Any], facts: Mapping[str, str]) -> list[tuple[
 
 
 def _table(lines: Sequence[Line]) -> list[str]:
+    if not lines:
+        return ["Nothing could be measured."]
     columns = [name for name in _COLUMNS if any(name in each.values for each in lines)]
     more = [
         name
@@ -193,7 +198,11 @@ def _table(lines: Sequence[Line]) -> list[str]:
         row += [f"{each.value.queries:,}", f"{each.gallery:,}" if each.gallery else _UNKNOWN]
         row += [each.published or _UNKNOWN] if published else []
         rows.append(row)
-    notes = [f"- {each.title}: {each.note}." for each in lines if each.note]
+    said: dict[str, list[str]] = {}
+    for each in lines:
+        if each.note:
+            said.setdefault(each.note, []).append(each.title)
+    notes = [f"- {note}: {'; '.join(titles)}." for note, titles in said.items()]
     return [*table_of(header, rows), *([""] if notes else []), *notes]
 
 

@@ -1,6 +1,7 @@
 """Records of suites -> the lines of the table, in their order."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -120,8 +121,15 @@ def _space_lines(
         survey = surveys[direction.partition(", ")[2]]
         record = found.record(metric, mode="index", arm=arm, direction=direction)
         kept = about(record) | {"published": ""}
+        place, _, measured = title.partition(":")
         one = line_of(
-            f"{key}.{survey}", f"… {survey} alone", NEIGHBOURS, ways, of=of, seed=seed, **kept
+            f"{key}.{survey}",
+            f"{place}, {survey} alone:{measured}",
+            NEIGHBOURS,
+            ways,
+            of=of,
+            seed=seed,
+            **kept,
         )
         lines.append(above_baselines(one, ("pca",), "above the 64 components"))
     return lines
@@ -159,7 +167,7 @@ def _redshifts(
     for suffix, end, words in (("", "", ""), (NO_STARS, "_no_stars", ", no star a neighbour")):
         for of, log, scale in ((r2, "", "z"), (r2_log, "_log", "log10(1 + z)")):
             arm = f"{_COSINE}{suffix}"
-            lines += _space_lines(
+            measured = _space_lines(
                 f"{modality}.redshift_r2{log}{end}",
                 f"{modality} space: R2 of {scale} from 16 neighbours{words}",
                 modality,
@@ -177,6 +185,8 @@ def _redshifts(
                 _REDSHIFT_BARS[modality],
                 seed,
             )
+            # Published values are of z itself.
+            lines += [each and (replace(each, published="") if log else each) for each in measured]
     return lines
 
 
@@ -212,9 +222,8 @@ def _ndcg(
         first = records.get(asking or next(iter(records), ""))
         line = line_of(
             f"image.ndcg10.{looked_for}" + (f".{surveys[asking]}" if asking else ""),
-            f"… {surveys[asking]} alone"
-            if asking
-            else f"image space: nDCG@10 of {titles[looked_for]}, each release by itself",
+            f"image space, {surveys[asking] if asking else 'each release'} alone: nDCG@10 of "
+            f"{titles[looked_for]}",
             LOOK,
             ways,
             seed=seed,

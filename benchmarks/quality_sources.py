@@ -1,13 +1,12 @@
 """Lines about one source seen twice: in two modalities, or by two surveys."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from benchmarks.paired import median
-from benchmarks.quality_lines import BASELINES, Found, Line, Ways, about, beside, line_of, with_bar
+from benchmarks.paired import Sample, joined, median
+from benchmarks.quality_lines import BASELINES, Found, Line, about, line_of, with_bar
 from indexer.evaluate.bench import PHOTOMETRY
 
 __all__ = ["partner_lines", "twin_lines"]
@@ -86,37 +85,33 @@ def _redshift_differences(
     lines: list[Line | None] = []
     for k, end, words in ((_K, "", "the ten nearest"), (1, "_at_1", "the nearest")):
         wanted: dict[str, Any] = {"direction": direction, "k": k}
-        by_features: dict[str, Ways] = {}
-        for name in BASELINES:
+        by_features: dict[str, Sample] = {}
+        for name, short in BASELINES.items():
             arms = [f"nearest by {name}, {release}" for release in surveys]
             samples = [found.sample("delta_z", arm=arm, mode="baseline", **wanted) for arm in arms]
-            by_features[name] = beside([{"index": each} for each in samples if each is not None])
-        plain = by_features[PHOTOMETRY]
+            known = [each for each in samples if each is not None]
+            by_features |= {short: joined(known)} if known else {}
+        colours = BASELINES[PHOTOMETRY]
         photometry = line_of(
             f"photometry.{direction}.dz{end}",
-            f"by photometry alone, {direction.replace('_', ' ')}: |dz|/(1+z) of {words}",
+            f"by photometry alone, {direction.replace('_', ' ')}: median abs(dz)/(1+z) of {words}",
             PARTNERS,
-            plain,
+            {"index": by_features[colours]} if colours in by_features else {},
             of=median,
             seed=seed,
         )
         for arm in ("aligned", "linked"):
+            # Pictures ask by their features: where spectra ask, the queries are others.
+            beside = by_features if arm == "aligned" else {}
             line = line_of(
                 f"{arm}.{direction}.dz{end}",
-                f"{arm}, {direction.replace('_', ' ')}: median |dz|/(1+z) of {words}",
+                f"{arm}, {direction.replace('_', ' ')}: median abs(dz)/(1+z) of {words}",
                 PARTNERS,
-                found.ways("delta_z", arm, **wanted),
+                {**found.ways("delta_z", arm, **wanted), **beside},
                 of=median,
                 seed=seed,
                 **about(found.record("delta_z", arm=arm, mode="index", **wanted)),
             )
-            if line is not None:
-                beside_it = {
-                    short: ways["index"].interval(median, seed)
-                    for name, ways in by_features.items()
-                    if "index" in ways and (short := BASELINES[name])
-                }
-                line = replace(line, values={**line.values, **beside_it})
             if photometry is not None and arm == "aligned":
                 line = with_bar(line, _HALF * photometry.value.value, at_most=True)
             lines.append(line)
