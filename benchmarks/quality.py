@@ -251,7 +251,7 @@ def main(
     sources = len(labels.tables[0])
     facts = {
         "data": f"simulated sky (`demo_sky`) of {sources:,} sources"
-        + (f", seed {sky_seed}; not one that was trained on" if sky_seed else ""),
+        + (f", seed {sky_seed}" if sky_seed else ""),
         "test cells": f"HEALPix order {bench.split.order}, the split by which heads were fitted",
         "galleries": f"{gallery:,} objects, or as the table says",
     }

@@ -16,6 +16,9 @@ from benchmarks.quality_overlap import PERTURBATIONS, perturbed
 from indexer.evaluate.measures import Interval, r_squared
 from indexer.evaluate.records import Gallery, Recorder
 
+pytestmark = pytest.mark.timeout(600)
+"""The whole measurement is one fixture: on a busy machine it takes longer than a test may."""
+
 
 def further(bench):
     recorder = Recorder("discoveries", "Discoveries", bench.seed)
