@@ -65,6 +65,8 @@ class Line:
         What is put behind the key for the value of the index; empty for the key alone.
     note
         What must be known beside the number.
+    part
+        Whether it is of one release, below a line of all.
     """
 
     key: str
@@ -80,6 +82,7 @@ class Line:
     published: str = ""
     own: str = ""
     note: str = ""
+    part: bool = False
 
     @property
     def value(self) -> Interval:

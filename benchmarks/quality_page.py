@@ -104,8 +104,8 @@ def page(
         What else is to be said of data and machine, by name.
     """
     index, run = document["index"], document["run"]
-    barred = [each for each in lines if each.reached is not None]
-    reached = sum(bool(each.reached) for each in barred)
+    main = [each for each in lines if _is_main(each)]
+    reached = sum(bool(each.reached) for each in main)
     parts = [
         "# Quality",
         "",
@@ -119,16 +119,15 @@ def page(
         "",
         f"Brackets are 95 % bootstrap intervals over queries (1000 resamples, seed {run['seed']}). "
         "The difference from the 64 components resamples the same queries for both. A bar is a "
-        f"target that this project set itself; {reached} of {len(barred)} are reached.",
+        f"target that this project set itself; {reached} of {len(main)} are reached.",
         "",
     ]
-    main = [each for each in lines if np.isfinite(each.bar)]
     parts += ["## Measures with a bar", "", *_table(main), ""]
     for section in dict.fromkeys(each.section for each in lines):
         parts += [f"## {section}", ""]
         if section in _EXPLAINED:
             parts += [_EXPLAINED[section], ""]
-        rest = [each for each in lines if each.section == section and not np.isfinite(each.bar)]
+        rest = [each for each in lines if each.section == section and not _is_main(each)]
         parts += [*_table(rest), ""] if rest else []
     for each in extras:
         parts += [*_extra(each), ""]
@@ -140,6 +139,10 @@ def page(
     if skipped:
         parts += ["## Not measured", "", *skipped, ""]
     return "\n".join(parts).rstrip("\n") + "\n"
+
+
+def _is_main(line: Line) -> bool:
+    return bool(np.isfinite(line.bar)) and not line.part
 
 
 def _warning(index: Mapping[str, Any]) -> list[str]:

@@ -120,7 +120,7 @@ def _space_lines(
     for direction, ways in parts.items():
         survey = surveys[direction.partition(", ")[2]]
         record = found.record(metric, mode="index", arm=arm, direction=direction)
-        kept = about(record) | {"published": ""}
+        kept = about(record) | {"published": "", "part": True}
         place, _, measured = title.partition(":")
         one = line_of(
             f"{key}.{survey}",
@@ -228,6 +228,7 @@ def _ndcg(
             ways,
             seed=seed,
             own=".index",
+            part=bool(asking),
             **({**about(first), "gallery": first.gallery.size if asking else 0} if first else {}),
         )
         if line is not None and "random" in line.values:
