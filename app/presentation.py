@@ -9,8 +9,11 @@ from indexer import Hits, Query
 from indexer.index_model import IndexInfo, ReleaseInfo
 
 __all__ = [
+    "BRIDGE_NAMES",
     "BRIDGE_TITLES",
     "MODALITY_TITLES",
+    "PLURAL",
+    "SINGULAR",
     "Card",
     "bridge_words",
     "cards",
@@ -50,6 +53,8 @@ PLURAL = {
     "photometry": "photometric objects",
 }
 BRIDGE_TITLES = {"auto": "Auto", "linked": "Linked", "aligned": "Aligned"}
+BRIDGE_NAMES = {"same": "own space", "linked": "linked", "aligned": "aligned"}
+"""How a hit says over which bridge it came; one of its own kind needed none."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,8 @@ class Card:
     @property
     def name(self) -> str:
         """The neighbour for people who cannot see it."""
-        return f"neighbour {self.rank}, {self.key}" + (f", {self.facts}" if self.facts else "")
+        facts = f", {self.facts}" if self.facts else ""
+        return f"neighbour {self.rank}, {self.key}{facts}, {self.bridge}"
 
 
 def count_words(count: int, modality: str) -> str:
@@ -139,7 +145,7 @@ def bridge_words(bridge: str, modality: str, via: str = "") -> str:
             f"Aligned: the query and this {thing} are compared in a shared space, into which both "
             "modalities were mapped with pairs of observations of the same sources."
         )
-    return f"Same space: the query and this {thing} are compared directly, vector with vector."
+    return f"Own space: the query and this {thing} are compared directly, vector with vector."
 
 
 def query_title(query: Query) -> str:
@@ -189,7 +195,7 @@ def _card(hits: Hits, row: int) -> Card:
             float(hits.redshift[row]), str(hits.object_class[row]), float(hits.magnitude[row])
         ),
         position=position_words(float(hits.ra_deg[row]), float(hits.dec_deg[row])),
-        bridge="same space" if bridge == "same" else bridge,
+        bridge=BRIDGE_NAMES.get(bridge, bridge),
         bridge_title=bridge_words(bridge, modality, str(hits.via[row])),
         via=str(hits.via[row]),
         modality=modality,
