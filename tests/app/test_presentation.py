@@ -33,8 +33,10 @@ def test_a_card_for_every_hit_in_order(query):
     assert [card.release for card in shown[:2]] == ["demo-desi", "demo-sdss"]
     assert all(card.key == f"{card.release}:{card.object_id}" for card in shown)
     assert shown[0].facts == "z 0.1200 · GALAXY · 18.25 mag"
-    assert shown[0].bridge == "same space"
-    assert shown[0].name.startswith(f"neighbour 1, {shown[0].key}, z 0.1200")
+    assert shown[0].bridge == "own space"
+    assert shown[0].name == (
+        f"neighbour 1, {shown[0].key}, z 0.1200 · GALAXY · 18.25 mag, own space"
+    )
 
 
 def test_unknown_redshift_and_class_are_left_out(query):
