@@ -1,5 +1,6 @@
 """The page as a person uses it, without a browser: controls in, elements out."""
 
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from tests.app.fakes import BIG_ID
 
 def text_of(page):
     parts = [*page.markdown, *page.caption, *page.html, *page.error, *page.info, *page.warning]
-    return "\n".join(str(part.value) for part in parts)
+    return unescape("\n".join(str(part.value) for part in parts))
 
 
 def searches(searcher):
