@@ -67,7 +67,7 @@ def spectra_figure(
 
 
 def distribution_figure(
-    estimate: NumberEstimate, title: str, *, known: float = math.nan, height: int = 230
+    estimate: NumberEstimate, title: str, *, known: float = math.nan, height: int = 220
 ) -> go.Figure:
     """Draw what labelled neighbours say of a number: one line each, as high as its weight.
 
@@ -95,20 +95,17 @@ def distribution_figure(
             line_width=0,
             layer="below",
             name=name,
-            showlegend=True,
         )
     figure.add_vline(
         x=estimate.median,
         line={"color": NEIGHBOUR_COLOUR, "width": 2, "dash": "dash"},
         name="estimate",
-        showlegend=True,
     )
     if math.isfinite(known):
         figure.add_vline(
             x=known,
             line={"color": QUERY_COLOUR, "width": 2},
             name="the query's catalogue",
-            showlegend=True,
         )
     weights = 100.0 * estimate.weights
     figure.add_trace(
@@ -118,7 +115,6 @@ def distribution_figure(
             mode="lines",
             line={"color": NEIGHBOUR_COLOUR, "width": 1.6},
             hoverinfo="skip",
-            showlegend=False,
         )
     )
     figure.add_trace(
@@ -134,9 +130,9 @@ def distribution_figure(
     )
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 28, "b": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-        showlegend=True,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        # Five entries would take half of a small figure: the page has its own key above it.
+        showlegend=False,
     )
     # Shapes do not count when an axis finds its own range.
     shown = [*estimate.values, *estimate.interval_95, estimate.median]

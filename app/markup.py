@@ -12,6 +12,7 @@ from app.verdicts import GAUGE, GAUGE_TICKS, VerdictWords
 
 __all__ = [
     "STYLE",
+    "distribution_key_html",
     "hit_html",
     "legend_html",
     "links_html",
@@ -40,10 +41,15 @@ STYLE = """
 .legend i { display: inline-block; width: 1.1rem; height: 0; margin-right: .35rem;
   vertical-align: middle; border-top: 2px solid; }
 .legend > span { opacity: .85; }
+.legend i.upright { width: 0; height: .9rem; margin: 0 .45rem 0 .2rem; border-top: 0;
+  border-left: 2px solid; }
+.legend i.dot { width: .5rem; height: .5rem; border: 0; border-radius: 50%; }
+.legend i.shade { width: .9rem; height: .7rem; border: 0; border-radius: 2px; }
 .st-key-files_open { padding-top: .2rem; }
 .st-key-same_source button { justify-content: flex-start; padding: 0; min-height: 1.6rem; }
 .st-key-same_source button p { font-size: .8rem; text-align: left; }
-@media (max-width: 640px) { .st-key-query_card .picture { max-width: 220px; } }
+@media (max-width: 640px) { .st-key-query_card .picture { max-width: 220px; }
+  .st-key-headline > :first-child { flex: 1 1 100% !important; } }
 @media (min-width: 900px) { .st-key-query_card { position: sticky; top: 3.8rem; }
   [data-testid="stColumn"]:has(.st-key-query_card) > div { height: 100%; } }
 .hit { display: flex; flex-direction: column; gap: .3rem; font-size: .84rem; line-height: 1.3; }
@@ -96,7 +102,6 @@ STYLE = """
   font-variant-numeric: tabular-nums; opacity: .75; }
 .gauge-ticks span { position: absolute; transform: translateX(-50%); white-space: nowrap; }
 .gauge-ticks span:first-child { transform: none; }
-.gauge-ticks span:last-child { transform: translateX(-100%); }
 .stHtml table.properties { width: 100%; margin: 0; border-collapse: collapse; font-size: .86rem;
   line-height: 1.3; font-variant-numeric: tabular-nums; }
 .properties th, .properties td { padding: .32rem .7rem .32rem 0; text-align: left;
@@ -113,7 +118,10 @@ STYLE = """
   .properties tr { display: grid; grid-template-columns: 1fr 1fr; gap: .1rem .8rem;
     padding: .45rem 0; border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
   .properties th, .properties td { border: 0; padding: 0; }
-  .properties tr.none td.reason { grid-column: 1 / -1; }
+  .properties tr.none td.reason, .properties td.neighbours { grid-column: 1 / -1; }
+  .properties td.neighbours { font-size: .78rem; opacity: .8; }
+  .properties td.neighbours small { display: inline; font-size: inherit; opacity: 1; }
+  .properties td.neighbours small::before { content: ", "; }
   .properties td:empty { display: none; }
   .properties td[data-label]::before { content: attr(data-label); display: block;
     font-size: .72rem; font-weight: 400; opacity: .65; }
@@ -278,10 +286,13 @@ def _property_html(row: PropertyRow) -> str:
         for label, words, note in (
             ("68 % interval", row.inner, row.inner_note),
             ("95 % interval", row.outer, row.outer_note),
-            ("Neighbours", f"{row.labelled} labelled", f"{row.effective} effective"),
         )
     )
-    return f"<tr>{title}{estimate}{cells}</tr>"
+    neighbours = (
+        f'<td class="neighbours">{escape(row.labelled)} labelled'
+        f"{_small(f'{row.effective} effective')}</td>"
+    )
+    return f"<tr>{title}{estimate}{cells}{neighbours}</tr>"
 
 
 def _small(note: str) -> str:
@@ -299,3 +310,28 @@ def shares_html(title: str, shares: Sequence[Share]) -> str:
     return (
         f'<div class="shares"><div class="shares-title">{escape(title)}</div><ul>{rows}</ul></div>'
     )
+
+
+def distribution_key_html(known_name: str = "") -> str:
+    """Return what the colours and lines of `app.figures.distribution_figure` mean.
+
+    Parameters
+    ----------
+    known_name
+        What the line of the query's own value is called; empty where there is none.
+    """
+    shade = "color-mix(in srgb, {} {}%, transparent)"
+    inner, outer = (shade.format(NEIGHBOUR_COLOUR, opacity) for opacity in (34, 12))
+    parts = [
+        f'<span><i class="dot" style="background:{NEIGHBOUR_COLOUR}"></i>labelled neighbour</span>',
+        f'<span><i class="upright" style="border-left-style:dashed;'
+        f'border-color:{NEIGHBOUR_COLOUR}"></i>estimate</span>',
+        f'<span><i class="shade" style="background:{inner}"></i>68 %</span>',
+        f'<span><i class="shade" style="background:{outer}"></i>95 %</span>',
+    ]
+    if known_name:
+        parts.append(
+            f'<span><i class="upright" style="border-color:{QUERY_COLOUR}"></i>'
+            f"{escape(known_name)}</span>"
+        )
+    return f'<div class="legend">{"".join(parts)}</div>'

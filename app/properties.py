@@ -16,6 +16,7 @@ __all__ = [
     "number_words",
     "property_rows",
     "property_title",
+    "is_yes_or_no",
     "shares_of",
 ]
 
@@ -34,7 +35,7 @@ TITLES = {
     "logg": "Surface gravity (log cm/s²)",
     "votes_spiral": "Votes for spiral arms",
     "votes_merger": "Votes for a merger",
-    "is_lens": "Is a lens (0 or 1)",
+    "is_lens": "Is a lens",
     "lens_grade": "Lens grade",
     "mag_r": "Magnitude r",
 }
@@ -115,6 +116,15 @@ def _row(estimate: Estimate) -> PropertyRow:
             labelled=labelled,
             effective=effective,
         )
+    if is_yes_or_no(estimate):
+        yes = float((estimate.weights * estimate.values).sum() / estimate.weights.sum())
+        most, share = ("yes", yes) if yes > 0.5 else ("no", 1.0 - yes)
+        return PropertyRow(
+            title,
+            estimate=f"{most} ({Share(most, share).percent})",
+            labelled=labelled,
+            effective=effective,
+        )
     scale = estimate.interval_68[1] - estimate.interval_68[0]
     inner, outer = (_held(share, estimate.calibrated) for share in estimate.coverage)
     return PropertyRow(
@@ -127,6 +137,11 @@ def _row(estimate: Estimate) -> PropertyRow:
         labelled=labelled,
         effective=effective,
     )
+
+
+def is_yes_or_no(estimate: NumberEstimate) -> bool:
+    """Return whether a number is a flag, of which a median and an interval say nothing."""
+    return estimate.name == "is_lens"
 
 
 def _held(coverage: float, calibrated: bool) -> str:

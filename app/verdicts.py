@@ -19,8 +19,7 @@ GAUGE = {IN: 64.0, UNUSUAL: 18.0, OUT: 18.0}
 GAUGE_TICKS = {
     "0": 0.0,
     f"{UNUSUAL_PERCENTILE:g}": GAUGE[IN],
-    f"{OUT_PERCENTILE:g}": GAUGE[IN] + GAUGE[UNUSUAL],
-    "100 %": 100.0,
+    f"{OUT_PERCENTILE:g} %": GAUGE[IN] + GAUGE[UNUSUAL],
 }
 """Where percentiles stand on the scale."""
 

@@ -8,11 +8,12 @@ import streamlit as st
 
 from app import resources
 from app.figures import BARE_CONFIG, distribution_figure
-from app.markup import properties_html, shares_html
+from app.markup import distribution_key_html, properties_html, shares_html
 from app.properties import (
     Estimate,
     coverage_words,
     interval_words,
+    is_yes_or_no,
     method_words,
     property_rows,
     property_title,
@@ -82,7 +83,11 @@ def _estimates(
 
 def _draw(query: Query, estimates: Sequence[Estimate]) -> None:
     st.html(properties_html(property_rows(estimates)))
-    numbers = {each.name: each for each in estimates if isinstance(each, NumberEstimate)}
+    numbers = {
+        each.name: each
+        for each in estimates
+        if isinstance(each, NumberEstimate) and not is_yes_or_no(each)
+    }
     classes = [each for each in estimates if isinstance(each, ClassEstimate)]
     if numbers or classes:
         left, right = st.columns([1.6, 1], gap="medium") if numbers and classes else [st] * 2
@@ -113,10 +118,10 @@ def _draw_distribution(query: Query, numbers: dict[str, NumberEstimate]) -> None
         )
     estimate, title = numbers[name], property_title(name)
     scale = estimate.interval_68[1] - estimate.interval_68[0]
+    known = query.redshift if name == "redshift" else math.nan
+    st.html(distribution_key_html("the query's catalogue" if math.isfinite(known) else ""))
     st.plotly_chart(
-        distribution_figure(
-            estimate, title, known=query.redshift if name == "redshift" else math.nan
-        ),
+        distribution_figure(estimate, title, known=known),
         key="distribution",
         config=BARE_CONFIG,
         alt=f"{title} of the labelled neighbours by their weights; the 68 % interval, "

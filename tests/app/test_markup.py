@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from app.markup import (
+    distribution_key_html,
     hit_html,
     legend_html,
     picture_html,
@@ -154,3 +155,9 @@ def test_shares_have_bars():
     page = Tags(shares_html("Class", [Share("QSO", 0.25)]))
     assert page.text == "ClassQSO25 %"
     assert ("i", {"style": "width:25.0%"}) in page.tags
+
+
+def test_the_key_of_a_distribution_names_what_is_drawn():
+    drawn = "labelled neighbourestimate68 %95 %"
+    assert Tags(distribution_key_html()).text == drawn
+    assert Tags(distribution_key_html("catalogue")).text == f"{drawn}catalogue"

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from app.properties import (
@@ -30,6 +31,15 @@ def test_a_class_with_how_often_such_votes_are_right():
     assert row.estimate == "edge on (70 %)"
     assert row.estimate_note == "such votes are right for 93 %"
     assert row.inner == row.outer == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [([1, 1, 0, 0, 1], "yes (65 %)"), ([0, 0, 0, 0, 0], "no (100 %)")]
+)
+def test_a_flag_is_a_vote_without_intervals(values, words):
+    (row,) = property_rows([invented_number("is_lens", values=np.array(values, float))])
+    assert (row.title, row.estimate, row.inner, row.outer) == ("Is a lens", words, "", "")
+    assert row.labelled == "5"
 
 
 def test_no_estimate_is_an_answer_and_comes_last():
