@@ -12,11 +12,11 @@ __all__ = [
     "Share",
     "coverage_words",
     "interval_words",
+    "is_yes_or_no",
     "method_words",
     "number_words",
     "property_rows",
     "property_title",
-    "is_yes_or_no",
     "shares_of",
 ]
 
