@@ -56,6 +56,9 @@ BRIDGE_TITLES = {"auto": "Auto", "linked": "Linked", "aligned": "Aligned"}
 BRIDGE_NAMES = {"same": "own space", "linked": "linked", "aligned": "aligned"}
 """How a hit says over which bridge it came; one of its own kind needed none."""
 
+QUERY_ITSELF = "the query itself"
+"""What an object of the query's own source was linked through."""
+
 
 @dataclass(frozen=True)
 class Card:
@@ -133,6 +136,11 @@ def facts_words(redshift: float, object_class: str, magnitude: float = math.nan)
 def bridge_words(bridge: str, modality: str, via: str = "") -> str:
     """Return what a bridge means for one hit of this modality."""
     thing = SINGULAR.get(modality, modality)
+    if via == QUERY_ITSELF:
+        return (
+            f"Linked: this {thing} is of the query's own source, within 1 arcsec of it. Nothing "
+            "was compared."
+        )
     if bridge == "linked":
         through = f" ({via})" if via else ""
         return (
@@ -179,6 +187,9 @@ def _card(hits: Hits, row: int) -> Card:
     bridge, modality = str(hits.bridge[row]), str(hits.modality[row])
     percentile = float(hits.percentile[row])
     words = percentile_words(percentile)
+    via = str(hits.via[row])
+    if bridge == "linked" and via in ("", hits.query.key):
+        via = QUERY_ITSELF
     score = f"{float(hits.score[row]):.3f}"
     return Card(
         key=str(hits.key[row]),
@@ -196,8 +207,8 @@ def _card(hits: Hits, row: int) -> Card:
         ),
         position=position_words(float(hits.ra_deg[row]), float(hits.dec_deg[row])),
         bridge=BRIDGE_NAMES.get(bridge, bridge),
-        bridge_title=bridge_words(bridge, modality, str(hits.via[row])),
-        via=str(hits.via[row]),
+        bridge_title=bridge_words(bridge, modality, via),
+        via=via,
         modality=modality,
         link=str(hits.link[row]),
     )

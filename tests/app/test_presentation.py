@@ -94,6 +94,17 @@ def test_a_linked_card_names_the_object_it_was_reached_through(query):
     assert "demo-desi:5" in card.bridge_title
 
 
+def test_what_is_linked_to_the_query_itself_says_so(query):
+    hits = invented_hits(query, 2, "image", "linked")
+    object.__setattr__(hits, "via", np.array([str(query.key), ""]))
+    for card in cards(hits):
+        assert card.via == "the query itself"
+        assert card.bridge_title == (
+            "Linked: this image is of the query's own source, within 1 arcsec of it. Nothing was "
+            "compared."
+        )
+
+
 def test_position():
     assert position_words(150.1163, -2.2) == "150.11630 -2.20000"
     assert position_words(math.nan, 2.0) == ""
