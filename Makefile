@@ -17,7 +17,8 @@ QUALITY_SEED ?= 2024
 .PHONY: demo index test quality lint types browser clean
 
 demo: index
-	AION_SEARCH_INDEX=$(DEMO)/index $(BIN)/python -m streamlit run app/main.py --server.port 8501
+	AION_SEARCH_INDEX=$(DEMO)/index AION_SEARCH_LABELS=$(DEMO)/sky/labels.parquet \
+		$(BIN)/python -m streamlit run app/main.py --server.port 8501
 
 index: $(VENV)/run.done $(DEMO)/sky/labels.parquet
 	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky --jobs $(JOBS)
