@@ -225,7 +225,7 @@ def open_encoder(
 
     place = _device(device)
     checkpoint = locate(weights)
-    model = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
+    model: Any = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
     own = checkpoint.settings.pooling
     chosen = pooling or own
     dim = int(model.dim)

@@ -106,13 +106,14 @@ def cells_of(
     """
     tokens = torch.cat([embedded, last], dim=2)
     if modality == "image":
-        blocks = tokens.unflatten(1, (_SIDE // 2, 2, _SIDE // 2, 2)).mean(dim=(2, 4)).flatten(1, 2)
+        grid = tokens.reshape(len(tokens), _SIDE // 2, 2, _SIDE // 2, 2, tokens.shape[2])
+        blocks = grid.mean(dim=(2, 4)).flatten(1, 2)
         rings = [blocks[:, ring.to(blocks.device)] for ring in _RINGS]
         return torch.stack(
             [torch.cat([ring.mean(dim=1), ring.std(dim=1)], dim=1) for ring in rings], dim=1
         )
     if modality == "spectrum":
-        arms = tokens[:, 1:].unflatten(1, (-1, ARM)).mean(dim=2)
+        arms = tokens[:, 1:].reshape(len(tokens), -1, ARM, tokens.shape[2]).mean(dim=2)
         return torch.cat([tokens[:, :1], arms], dim=1)
     return tokens
 
@@ -134,6 +135,8 @@ class CellPool(nn.Module):
         super().__init__()
         size, width = cell_size(modality, dim), shape.width[modality]
         joined, hidden = CELLS[modality] * width, shape.hidden[modality]
+        self.centre: Tensor
+        self.spread: Tensor
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("spread", torch.ones(size))
         self.inner = nn.Linear(size, width)

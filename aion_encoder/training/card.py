@@ -69,12 +69,20 @@ def _pooling(recipe: Mapping[str, Any], log: list[Mapping[str, Any]]) -> list[st
     """Say how the pooling was learned."""
     if not log:
         return []
+    labels = (
+        "Class and redshift of the simulated catalogue have a part in it: sources of one spectral\n"
+        "class and of like redshift should be the nearer ones."
+        if recipe["pooling"]["physics"]
+        else "No label has a part in it."
+    )
     return [
         "The transformer is then frozen, and a pooling is learned over its tokens",
         "(`aion_encoder/learned_pooling.py`): vectors of one source must agree between surveys,",
-        "between modalities (through a linear map of each) and with turned, mirrored and shifted",
-        "copies of the same picture, against all other sources of a batch (symmetric InfoNCE). No",
-        f"label has a part in it. {recipe['pooling_sources']:,} of the same sources, batches of "
+        "between modalities (through a linear map of each, which stays as a bridge) and with",
+        "turned, mirrored and shifted copies of the same picture, against all other sources of a",
+        "batch (symmetric InfoNCE).",
+        labels,
+        f"{recipe['pooling_sources']:,} of the same sources, batches of "
         f"{recipe['pooling']['batch']}, {log[-1]['step']:,} steps. The plain means of the frozen",
         'encoder stand beside it below ("frozen means": token embeddings and last layer, by',
         "parts); `open_encoder(..., pooling=Pooling.LAYERED_PART_MEANS)` gives them.",

@@ -150,7 +150,7 @@ def write_features(checkpoint: Path, work: Path, name: str) -> None:
     missing = [view for view in VIEWS if not (folder / f"{view}-{name}.npy").exists()]
     if not missing:
         return
-    model = load_transformer(checkpoint)
+    model: Any = load_transformer(checkpoint)
     fuse_attention(model.encoder)
     tokens: dict[str, np.ndarray] = {}
     for part in (f"tokens/images-{name}", f"tokens/others-{name}", f"turned/{name}"):

@@ -114,10 +114,10 @@ class _Views:
         """Return the vectors of some sources in one of the ways in which they are seen."""
         pool = self._pooling.pools[MODALITY[view.removesuffix(TURNED)]]
         cells = torch.from_numpy(self._features.take(view, rows))
-        if not self._fast:
-            return pool(cells.float(), self._dropout)
-        with torch.autocast("cpu", torch.bfloat16):
-            return pool(cells.bfloat16(), self._dropout)
+        cells = cells.bfloat16() if self._fast else cells.float()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._fast):
+            vectors: Tensor = pool(cells, self._dropout)
+        return vectors
 
     def measure(self, rng: np.random.Generator) -> None:
         """Set centre and spread of every pool from some sources."""
@@ -177,7 +177,8 @@ class _Agreement(nn.Module):
         scale = self.physics_scale[modality].exp().clamp(max=LARGEST_PHYSICS_SCALE)
         itself = torch.eye(len(one), dtype=torch.bool)
         logits = (scale * (one @ other.T)).masked_fill(itself, -1e9)
-        return -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
+        cross_entropy: Tensor = -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
+        return cross_entropy
 
     def heads(self) -> dict[str, LinearHead]:
         """Return the linear maps by which modalities met."""
@@ -193,7 +194,8 @@ class _Agreement(nn.Module):
         }
 
     def _met(self, modality: str, vectors: Tensor) -> Tensor:
-        return nn.functional.normalize(self.bridges[modality](vectors), dim=1)
+        met: Tensor = nn.functional.normalize(self.bridges[modality](vectors), dim=1)
+        return met
 
     def forward(
         self, views: _Views, rows: np.ndarray, step: int, rng: np.random.Generator
@@ -202,17 +204,20 @@ class _Agreement(nn.Module):
         recipe, sources = self._recipe, torch.from_numpy(rows)
         shown = {name: name + TURNED * int(rng.integers(2)) for name in PICTURES}
         seen = {name: views.look(shown.get(name, name), rows) for name in (*PICTURES, *SPECTRA)}
-        pictures, spectra = ([seen[name] for name in names] for names in (PICTURES, SPECTRA))
+        legacy, hsc = (seen[name] for name in PICTURES)
+        sdss, desi = (seen[name] for name in SPECTRA)
         losses = {
-            "image": self._source("image", *pictures, sources),
-            "spectrum": self._source("spectrum", *spectra, sources),
+            "image": self._source("image", legacy, hsc, sources),
+            "spectrum": self._source("spectrum", sdss, desi, sources),
         }
-        picture = self._met("image", pictures[int(rng.integers(2))])
-        spectrum = self._met("spectrum", spectra[int(rng.integers(2))])
+        picture = self._met("image", seen[PICTURES[int(rng.integers(2))]])
+        spectrum = self._met("spectrum", seen[SPECTRA[int(rng.integers(2))]])
         losses["across"] = recipe.across * self._source("across", picture, spectrum, sources)
         if recipe.physics:
-            losses["image physics"] = recipe.physics * self._physics("image", *pictures, rows)
-            losses["spectrum physics"] = recipe.physics * self._physics("spectrum", *spectra, rows)
+            losses["image physics"] = recipe.physics * self._physics("image", legacy, hsc, rows)
+            losses["spectrum physics"] = recipe.physics * self._physics(
+                "spectrum", sdss, desi, rows
+            )
         if step % 3 == 0:
             gaia = views.look(GAIA, rows)
             met = self._met("xp", gaia)
@@ -268,11 +273,12 @@ def train_pooling(
     views = _Views(pooling, features, dropout=recipe.dropout, fast=fast)
     views.measure(rng)
     learned = [*pooling.parameters(), *agreement.parameters()]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in learned if each.ndim > 1]},
+        {"params": [each for each in learned if each.ndim < 2], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(
-        [
-            {"params": [each for each in learned if each.ndim > 1]},
-            {"params": [each for each in learned if each.ndim < 2], "weight_decay": 0.0},
-        ],
+        groups,
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         fused=True,
