@@ -14,9 +14,10 @@ from indexer.evaluate.records import Gallery
 from indexer.index_file import Index
 from indexer.known_values import Values, is_known, known_values
 from indexer.labels import Labels
-from indexer.pairs import Split, split_cells
+from indexer.pairs import Split
 from indexer.search import Searcher
-from indexer.spaces import SHARED
+from indexer.sky_parts import TEST, split_of
+from indexer.survey_files import SurveyFiles
 
 __all__ = ["PHOTOMETRY", "QUERIES", "Baseline", "Bench"]
 
@@ -49,6 +50,8 @@ class Bench:
         Of everything that is drawn.
     baselines
         What stands beside the encoder's vectors, by name.
+    files
+        The survey files behind the index and its encoder, for what takes pixels; None without.
     """
 
     index: Index
@@ -56,6 +59,7 @@ class Bench:
     queries: int = QUERIES
     seed: int = 0
     baselines: Mapping[str, Baseline] = field(default_factory=lambda: {PHOTOMETRY: photometry_of})
+    files: SurveyFiles | None = None
     _known: dict[str, Values | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,19 +96,11 @@ class Bench:
     @property
     def split(self) -> Split:
         """Which cells of the sky are for what: as the heads of the index were fitted, if any."""
-        facts = self.index.heads_facts.get("split", {}) if SHARED in self.index.info.spaces else {}
-        if "healpix_order" in facts:
-            return Split(int(facts["healpix_order"]))
-        cells = [
-            np.asarray(self.index.segment(name).column("healpix_29"))
-            for name in self.index.releases
-        ]
-        every = np.concatenate(cells)
-        return split_cells(every[every >= 0])
+        return split_of(self.index)
 
     def test_cells(self, healpix_29: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Return True for positions in cells that are for tests only; False without a position."""
-        return np.asarray((self.split.parts(healpix_29) == 2) & (healpix_29 >= 0))
+        return np.asarray((self.split.parts(healpix_29) == TEST) & (healpix_29 >= 0))
 
     def held_out(self, pool: Pool, name: str, **more: Any) -> tuple[Any, Gallery]:
         """Split a pool by whole cells.

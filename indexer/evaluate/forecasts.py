@@ -52,9 +52,7 @@ def weighted_pit(
     here = true[:, None]
     below = (weights * (values < here)).sum(axis=1) + 0.5 * (weights * (values == here)).sum(axis=1)
     nothing = np.full(len(true), np.nan)
-    return np.asarray(
-        np.divide(below, total, out=nothing, where=(total > 0.0) & np.isfinite(true))
-    )
+    return np.asarray(np.divide(below, total, out=nothing, where=(total > 0.0) & np.isfinite(true)))
 
 
 def distance_from_uniform(pit: Float64[np.ndarray, " n"]) -> float:
