@@ -72,7 +72,7 @@ class RedshiftReadout(BaseModel):
     encoder: str
     stated: tuple[float, ...]
     observed: tuple[float, ...]
-    objects: int = Field(ge=FEWEST_FOR_RECALIBRATION)
+    objects: int = Field(gt=0)
     healpix_order: int = Field(ge=0)
 
     @property

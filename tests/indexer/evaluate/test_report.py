@@ -26,6 +26,7 @@ def test_the_document_states_everything_once(evaluation: Evaluation, tmp_path: P
         "queries_partners.parquet",
         "queries_redshifts.parquet",
         "queries_classes.parquet",
+        "queries_discoveries.parquet",
     ]
     document = json.loads(files[0].read_text())
     assert document["model"]["digest"] == bench.index.info.encoder.digest
