@@ -46,7 +46,9 @@ def alarms(bench: Bench, recorder: Recorder) -> None:
         _as_built(bench, recorder, pool, numbers, whole)
         _held_out(bench, recorder, pool, test, numbers, gallery)
         if bench.files is not None and modality in STRANGE:
-            bars += _changed(bench, recorder, pool, bench.picked(numbers, CHANGED), whole)
+            bars += _changed(
+                bench, recorder, pool, bench.picked(numbers, min(CHANGED, bench.queries)), whole
+            )
     if bench.files is None:
         recorder.skipped.append(
             "what a verdict catches, which takes observations and an encoder: name the manifest "

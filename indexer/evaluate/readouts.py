@@ -90,7 +90,7 @@ def _one(bench: Bench, recorder: Recorder, modality: str) -> list[dict[str, Any]
     index, files, labels = bench.index, bench.files, bench.labels
     assert files is not None
     places, every = known_redshifts(index, labels, modality, TEST)
-    chosen = bench.picked(np.arange(len(places)), SOURCES)
+    chosen = bench.picked(np.arange(len(places)), min(SOURCES, bench.queries))
     asked = [places[at] for at in chosen]
     if len(asked) < LEAST_SOURCES:
         recorder.skipped.append(
@@ -110,7 +110,7 @@ def _one(bench: Bench, recorder: Recorder, modality: str) -> list[dict[str, Any]
     kept = index.redshift_readout(modality)
     if kept is not None and kept.encoder != index.info.encoder.digest:
         kept = None
-    readout = kept or fit_readout(index, files, modality, labels)
+    readout = kept or fit_readout(index, files, modality, labels, at_most=bench.queries)
     if isinstance(readout, str):
         recorder.skipped.append(f"recalibrated redshifts, {readout}")
     else:

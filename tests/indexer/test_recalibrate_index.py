@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from fake_sky import FAKE_TOOLS, SURVEYS, fake_manifest, write_fake_sky
 
 from aion_encoder.fake import open_fake_encoder
@@ -14,6 +15,7 @@ from aion_encoder.observations import Observation
 from aion_encoder.readouts import RedshiftDistribution
 from indexer import redshift_readouts
 from indexer.build import build
+from indexer.cli import main
 from indexer.errors import BuildError, IndexFormatError
 from indexer.index_file import open_index
 from indexer.layout import redshift_readout_file
@@ -160,3 +162,21 @@ def test_the_batches_of_the_decoder_are_joined(monkeypatch: pytest.MonkeyPatch) 
     told = redshift_readouts.tokens_to_redshift(encoder, [None] * 70)  # type: ignore[list-item]
     assert encoder.sizes == (64, 6)
     assert len(told) == 70
+
+
+def test_the_command(built: tuple[Path, SurveyFiles], tmp_path: Path) -> None:
+    folder, files = built
+    manifest = tmp_path / "fake.toml"
+    releases = "\n".join(
+        f'[[releases]]\nname = "{each.name}"\ntitle = "x"\nsurvey = "{each.survey}"\n'
+        f'reader = "mmu_hdf5"\nfiles = ["{each.files[0]}"]'
+        for each in files.manifest.releases
+    )
+    manifest.write_text(f'name = "fake"\ntitle = "Fake"\n{releases}\n')
+    asked = ["recalibrate", str(folder), str(manifest), "--root", str(files.manifest.root)]
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 1
+    assert "a recalibration needs weights with a decoder; these have none" in refused.output
+    missing = CliRunner().invoke(main, [*asked[:2], str(tmp_path / "no.toml")])
+    assert missing.exit_code == 2
+    assert "cannot read manifest" in missing.output
