@@ -4,6 +4,7 @@ Only columns of the catalogue take part in the ranking; labels are for the score
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,7 @@ def _ranked(
         share = first / count
         recorder.add_statistic(
             "enrichment",
-            # Sorted, what is drawn again keeps its order in the ranking.
-            lambda chosen, first=first: enrichment(ordered[np.sort(chosen, axis=-1)], first),
+            partial(_drawn_again, ordered, first),
             count,
             k=first,
             chance=1.0,
@@ -128,6 +128,13 @@ def _ranked(
         chance=0.5,
         **common,
     )
+
+
+def _drawn_again(
+    ordered: np.ndarray[Any, Any], first: int, chosen: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Return the enrichment of some of a ranking; sorted, they keep their order in it."""
+    return enrichment(ordered[np.sort(chosen, axis=-1)], first)
 
 
 def _depths(count: int) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from indexer.evaluate.bench import Bench
 from indexer.evaluate.forecasts import covered, reliability
 from indexer.evaluate.measures import REDSHIFT_SCORES, r_squared
 from indexer.evaluate.pool import EXCLUDED_ARCSEC, Pool, pool_of
-from indexer.evaluate.records import Gallery, Recorder
+from indexer.evaluate.records import Gallery, Mode, Recorder
 from indexer.evaluate.redshifts import of_some
 from indexer.evaluate.unseen import ElsewhereLabels
 from indexer.known_values import is_known
@@ -126,10 +126,11 @@ def _numbers(
     for level, (nominal, percentiles) in _LEVELS.items():
         ends = np.array([getattr(each, f"interval_{level}") for each in told]).T
         every = np.percentile(training, percentiles)
-        for arm, mode, (low, high) in (
-            (_ARM, "exact", ends),
-            ("quantiles of all labels", "baseline", np.repeat(every[:, None], len(true), axis=1)),
-        ):
+        ways: dict[tuple[str, Mode], np.ndarray[Any, Any]] = {
+            (_ARM, "exact"): ends,
+            ("quantiles of all labels", "baseline"): np.repeat(every[:, None], len(true), axis=1),
+        }
+        for (arm, mode), (low, high) in ways.items():
             record = recorder.add(
                 f"coverage_{level}.{name}",
                 covered(low, high, true),
