@@ -1,6 +1,7 @@
 """The verdict "out of distribution": how often it is given in vain, and what it catches."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,8 @@ def _as_built(
 ) -> None:
     """Ask for the verdicts that people get: the thresholds know these objects."""
     searcher, keys = bench.searcher, pool.keys(numbers)
-    found = [searcher.verdict(searcher.query_object(key)).percentile for key in keys]
+    queries = [replace(searcher.query_object(key), modality=pool.modality) for key in keys]
+    found = [searcher.verdict(query).percentile for query in queries]
     _keep(
         recorder,
         "false_alarms",
