@@ -19,6 +19,7 @@ from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
 from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, taken
+from indexer.cli_recalibrate import recalibrate
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
 from indexer.software import software_version
@@ -77,6 +78,7 @@ main.add_command(align)
 main.add_command(discordant)
 main.add_command(properties)
 main.add_command(evaluate)
+main.add_command(recalibrate)
 
 root_option = click.option(
     "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."

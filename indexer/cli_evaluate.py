@@ -25,8 +25,8 @@ _PATH = click.Path(path_type=Path)
     "suites",
     multiple=True,
     metavar="SUITE",
-    help="A fidelity, B morphology, C lenses, D partners, E redshifts, F classes; may be "
-    "repeated. Default: all.",
+    help="A fidelity, B morphology, C lenses, D partners, E redshifts, F classes, "
+    "G discoveries; may be repeated. Default: all.",
 )
 @click.option(
     "--output",
@@ -44,6 +44,15 @@ _PATH = click.Path(path_type=Path)
     help="Of a kind, at most; picked evenly.",
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all draws.")
+@click.option(
+    "--manifest",
+    type=_PATH,
+    metavar="FILE",
+    help="Manifest of the index. With it G reads survey files again and encodes what is changed "
+    "in them, and asks the decoder for redshifts.",
+)
+@click.option("--root", type=_PATH, help="Folder of the survey files, if not the manifest's own.")
+@click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
 def evaluate(
     index: Path,
     tables: tuple[Path, ...],
@@ -51,6 +60,9 @@ def evaluate(
     output: Path,
     queries: int,
     seed: int,
+    manifest: Path | None,
+    root: Path | None,
+    weights: str | None,
 ) -> None:
     """Measure how good the neighbours of an index are.
 
@@ -64,10 +76,20 @@ def evaluate(
     from indexer.evaluate.report import report_text
     from indexer.index_file import open_index
     from indexer.labels import read_labels
+    from indexer.survey_files import open_survey_files
 
     names = suites_named(suites)
     opened = open_index(index)
-    bench = Bench(opened, read_labels(*tables) if tables else None, queries=queries, seed=seed)
+    files = None
+    if manifest is not None:
+        files = open_survey_files(opened, manifest, root=root, weights=weights)
+    bench = Bench(
+        opened,
+        read_labels(*tables) if tables else None,
+        queries=queries,
+        seed=seed,
+        files=files,
+    )
     with progress_bar("evaluating", "suite") as bar:
         done = run_suites(bench, names, announce=bar.announce)
     for result in done.results:

@@ -9,6 +9,7 @@ import click
 from indexer.cli_query import example_options, labels_option, query_of, query_options, taken
 
 if TYPE_CHECKING:
+    from aion_encoder.readouts import RedshiftDistribution
     from indexer.queries import Query
     from indexer.search import Searcher
 
@@ -72,24 +73,34 @@ def properties(
     )
     estimates = PropertyReader(searcher, known).read(query, wanted)
     verdict = searcher.verdict(query)
-    read = _decoded(searcher, query, weights) if decoder else None
+    read, objects = _decoded(searcher, query, weights) if decoder else (None, 0)
     if form == "json":
-        document = property_document(searcher.index, query, estimates, verdict, read)
+        document = property_document(searcher.index, query, estimates, verdict, read, objects)
         click.echo(json.dumps(document, indent=1, allow_nan=False))
     else:
-        click.echo(property_text(query, estimates, verdict, read))
+        click.echo(property_text(query, estimates, verdict, read, objects))
 
 
-def _decoded(searcher: "Searcher", query: "Query", weights: str | None) -> Any:
-    """Return the decoder's distribution of the redshift of an uploaded file."""
+def _decoded(
+    searcher: "Searcher", query: "Query", weights: str | None
+) -> tuple["RedshiftDistribution", int]:
+    """Return the decoder's distribution of the redshift of an uploaded file.
+
+    Recalibrated where the index knows how, with the number of sources behind that; 0 where not.
+    """
     if query.observation is None:
         raise click.UsageError(
             "--decoder needs the tokens of a file: give --image, --spectrum or --xp"
         )
     # Imported here: only this needs the encoder's weights and torch.
     from aion_encoder.encoder import open_encoder
-    from aion_encoder.readouts import read_redshift
+    from indexer.redshift_readouts import tokens_to_redshift
     from indexer.weights import weights_of
 
     encoder = open_encoder(weights or weights_of(searcher.index.info.encoder), keep_decoder=True)
-    return read_redshift(encoder, encoder.encode([(query.observation,)], tokens=True))
+    told = tokens_to_redshift(encoder, [query.observation])
+    readout = searcher.index.redshift_readout(query.modality)
+    # What was fitted to another decoder says nothing of this one.
+    if readout is None or readout.encoder != encoder.identity.digest:
+        return told, 0
+    return readout.recalibration.apply(told), readout.objects

@@ -1,5 +1,6 @@
 """The next index, put together below ``.build/next`` from staged partitions and what stays."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from indexer.layout import (
     links_unit,
     next_dir,
     quantizer_file,
+    redshift_readout_file,
     rows_file,
     segment_unit,
     space_unit,
@@ -163,6 +165,8 @@ class Composer:
         if space is None:
             space = self._fitted(modality, new)
         write_space(self.root, unit, space)
+        if old:
+            self._keep_readout(modality, unit)
         for draft in new:
             assert draft.assembled is not None
             raw = draft.assembled.raw[modality]
@@ -170,6 +174,15 @@ class Composer:
             filling.write(len(raw), space.dim, _through(space, raw))
             draft.spaces[modality] = (modality,)
         self.finish_space(modality, unit, space.dim, users, [each.name for each in new])
+
+    def _keep_readout(self, name: str, unit: str) -> None:
+        """Take over what the decoder's redshifts are worth: new segments do not change that."""
+        assert self.before is not None
+        if name not in self.before.spaces:
+            return
+        published = redshift_readout_file(self.before.spaces[name].directory)
+        if published in self.before.files:
+            shutil.copyfile(self.index / published, self.root / redshift_readout_file(unit))
 
     def _published_space(self, name: str) -> Space | None:
         if self.before is None or name not in self.before.spaces:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,11 +14,19 @@ from indexer.calibration import Calibration, read_calibration
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError, SearchError
 from indexer.index_model import FORMAT_VERSION, IndexInfo
-from indexer.layout import INDEX_FILE, aligned_heads_file, calibration_file
+from indexer.layout import (
+    INDEX_FILE,
+    aligned_heads_file,
+    calibration_file,
+    redshift_readout_file,
+)
 from indexer.links import Links, read_links
 from indexer.lock import writing
 from indexer.segment import Segment
 from indexer.spaces import SHARED, Space, read_space, to_unit
+
+if TYPE_CHECKING:
+    from indexer.redshift_readouts import RedshiftReadout
 
 __all__ = ["Index", "Segment", "open_index", "read_index_file", "write_index_file", "writing"]
 
@@ -187,6 +195,21 @@ class Index:
             raise SearchError(
                 f"this index has no space {space!r}; it has {', '.join(self._calibrations)}"
             ) from None
+
+    def redshift_readout(self, modality: str) -> "RedshiftReadout | None":
+        """Return what the decoder's redshifts are worth for a modality; None if none is kept.
+
+        Raises
+        ------
+        IndexFormatError
+            If it is damaged.
+        """
+        # Imported here: few ask, and it comes with the names of the decoder.
+        from indexer.redshift_readouts import read_readout
+
+        space = self.info.spaces.get(modality)
+        name = "" if space is None else redshift_readout_file(space.directory)
+        return read_readout(self.path / name) if name in self.info.files else None
 
 
 def open_index(path: Path | str) -> Index:

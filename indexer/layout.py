@@ -25,6 +25,7 @@ __all__ = [
     "next_index_file",
     "previews_file",
     "quantizer_file",
+    "redshift_readout_file",
     "rejects_file",
     "rows_file",
     "segment_ann_file",
@@ -166,6 +167,11 @@ def quantizer_file(space_dir: str) -> str:
 def calibration_file(space_dir: str) -> str:
     """Return the quantiles of the scores of random pairs."""
     return f"{space_dir}/calibration.json"
+
+
+def redshift_readout_file(space_dir: str) -> str:
+    """Return the recalibration of the decoder's redshifts, for the modality of a space."""
+    return f"{space_dir}/redshift_readout.json"
 
 
 def build_dir(index: Path) -> Path:

@@ -24,19 +24,22 @@ def property_document(
     estimates: Sequence[Estimate],
     verdict: Verdict,
     decoded: "RedshiftDistribution | None" = None,
+    recalibrated_on: int = 0,
 ) -> dict[str, Any]:
     """Return ``query``, ``verdict``, ``properties``, ``decoder`` and ``receipt``.
 
     Parameters
     ----------
     decoded
-        What the frozen decoder says of the redshift, one row; not recalibrated.
+        What the frozen decoder says of the redshift, one row.
+    recalibrated_on
+        Sources behind its recalibration; 0 if it is as the decoder states it.
     """
     return {
         "query": query.summary(),
         "verdict": verdict.document(),
         "properties": [each.document() for each in estimates],
-        "decoder": None if decoded is None else _decoder(decoded),
+        "decoder": None if decoded is None else _decoder(decoded, recalibrated_on),
         "receipt": {
             **index_identity(index),
             "modality": query.modality,
@@ -47,7 +50,7 @@ def property_document(
     }
 
 
-def _decoder(decoded: "RedshiftDistribution") -> dict[str, Any]:
+def _decoder(decoded: "RedshiftDistribution", recalibrated_on: int) -> dict[str, Any]:
     intervals = {
         name: [_short(end) for end in decoded.interval(share)[0]]
         for name, share in (("interval_68", 0.68), ("interval_95", 0.95))
@@ -57,7 +60,8 @@ def _decoder(decoded: "RedshiftDistribution") -> dict[str, Any]:
         "mean": _short(decoded.mean()[0]),
         "median": _short(decoded.quantile(0.5)[0]),
         **intervals,
-        "calibrated": False,
+        "calibrated": recalibrated_on > 0,
+        "calibrated_on": recalibrated_on,
         "bin_centres": [_short(centre) for centre in decoded.centres],
         "probabilities": [_short(share) for share in decoded.probabilities[0]],
     }
@@ -72,15 +76,17 @@ def property_text(
     estimates: Sequence[Estimate],
     verdict: Verdict,
     decoded: "RedshiftDistribution | None" = None,
+    recalibrated_on: int = 0,
 ) -> str:
     """Return a line for each property, under those about the question."""
     lines = [query_text(query), f"verdict: {verdict.text}", ""]
     lines += [_line(each) for each in estimates]
     if decoded is not None:
         low, high = decoded.interval(0.68)[0]
+        how = f"recalibrated on {recalibrated_on} sources" if recalibrated_on else "not calibrated"
         lines.append(
             f"redshift: {decoded.quantile(0.5)[0]:.4g}, {low:.4g} to {high:.4g} (68 %), as the "
-            "frozen decoder reads it, not calibrated"
+            f"frozen decoder reads it, {how}"
         )
     return "\n".join(lines)
 

@@ -115,6 +115,7 @@ def verify(
             for segment in opened.segments.values():
                 _segment(opened, segment, found)
             _links(opened, found)
+            _readouts(opened, found)
             _unclaimed(opened, found)
         except IndexerError as error:
             found.expect(False, str(error))
@@ -286,6 +287,18 @@ def _placed(segment: Segment, links: PairLinks) -> Positions:
     first = segment.name == links.releases[0]
     epoch_yr = links.epochs.a if first else links.epochs.b
     return Positions(ra_deg, dec_deg, segment.object_id, epoch_yr, motions_of(segment.rows))
+
+
+def _readouts(index: Index, found: _Examination) -> None:
+    for modality in index.info.spaces:
+        readout = index.redshift_readout(modality)
+        if readout is None:
+            continue
+        found.expect(
+            (readout.modality, readout.encoder) == (modality, index.info.encoder.digest),
+            f"the recalibration of {modality} must be of that modality and of this index's "
+            f"encoder, got {readout.modality} and {readout.encoder}",
+        )
 
 
 def _unclaimed(index: Index, found: _Examination) -> None:

@@ -9,7 +9,7 @@ from aion_encoder.errors import CheckpointError
 from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
 
-__all__ = ["bridges_of", "open_weights", "weights_of"]
+__all__ = ["bridges_of", "is_fake", "open_weights", "weights_of"]
 
 FAKE = "fake"
 
@@ -23,15 +23,19 @@ def open_weights(weights: str) -> Any:
         As for `aion_encoder.open_encoder`; or ``fake`` or ``fake/NAME`` for the stand-in that
         knows nothing of astronomy (`aion_encoder.fake`), to try out an index without torch.
     """
-    family, _, name = weights.partition("/")
-    if family == FAKE and not Path(weights).exists():
+    if is_fake(weights):
         from aion_encoder.fake import open_fake_encoder
 
-        return open_fake_encoder(name or FAKE)
+        return open_fake_encoder(weights.partition("/")[2] or FAKE)
     # Imported here: it loads torch.
     from aion_encoder.encoder import open_encoder
 
     return open_encoder(weights)
+
+
+def is_fake(weights: str) -> bool:
+    """Say whether weights are those of the stand-in, which has no decoder."""
+    return weights.partition("/")[0] == FAKE and not Path(weights).exists()
 
 
 def weights_of(identity: EncoderIdentity) -> str:

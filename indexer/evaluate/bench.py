@@ -14,9 +14,10 @@ from indexer.evaluate.records import Gallery
 from indexer.index_file import Index
 from indexer.known_values import Values, is_known, known_values
 from indexer.labels import Labels
-from indexer.pairs import Split, split_cells
+from indexer.pairs import Split
 from indexer.search import Searcher
-from indexer.spaces import SHARED
+from indexer.sky_parts import TEST, split_of
+from indexer.survey_files import SurveyFiles
 
 __all__ = ["PHOTOMETRY", "QUERIES", "Baseline", "Bench"]
 
@@ -52,6 +53,8 @@ class Bench:
     gallery
         Objects that are searched, at most: for classes and redshifts so many are drawn outside the
         test cells, and partners of test cells stand among so many. By default all that there are.
+    files
+        The survey files behind the index and its encoder, for what takes pixels; None without.
     """
 
     index: Index
@@ -60,6 +63,7 @@ class Bench:
     seed: int = 0
     baselines: Mapping[str, Baseline] = field(default_factory=lambda: {PHOTOMETRY: photometry_of})
     gallery: int | None = None
+    files: SurveyFiles | None = None
     _known: dict[str, Values | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -98,19 +102,11 @@ class Bench:
     @property
     def split(self) -> Split:
         """Which cells of the sky are for what: as the heads of the index were fitted, if any."""
-        facts = self.index.heads_facts.get("split", {}) if SHARED in self.index.info.spaces else {}
-        if "healpix_order" in facts:
-            return Split(int(facts["healpix_order"]))
-        cells = [
-            np.asarray(self.index.segment(name).column("healpix_29"))
-            for name in self.index.releases
-        ]
-        every = np.concatenate(cells)
-        return split_cells(every[every >= 0])
+        return split_of(self.index)
 
     def test_cells(self, healpix_29: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Return True for positions in cells that are for tests only; False without a position."""
-        return np.asarray((self.split.parts(healpix_29) == 2) & (healpix_29 >= 0))
+        return np.asarray((self.split.parts(healpix_29) == TEST) & (healpix_29 >= 0))
 
     def held_out(self, pool: Pool, name: str, **more: Any) -> tuple[Any, Gallery]:
         """Split a pool by whole cells.

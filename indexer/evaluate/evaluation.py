@@ -17,6 +17,7 @@ from indexer.durable import replacing, write_json
 from indexer.errors import QueryError
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.classes import classes
+from indexer.evaluate.discoveries import discoveries
 from indexer.evaluate.fidelity import fidelity
 from indexer.evaluate.lenses import lenses
 from indexer.evaluate.morphology import morphology
@@ -37,10 +38,11 @@ SUITES: Mapping[str, Callable[[Bench], SuiteResult]] = {
     "partners": partners,
     "redshifts": redshifts,
     "classes": classes,
+    "discoveries": discoveries,
 }
-"""In the order of the letters A to F."""
+"""In the order of the letters A to G."""
 
-LETTERS = dict(zip("ABCDEF", SUITES, strict=True))
+LETTERS = dict(zip("ABCDEFG", SUITES, strict=True))
 
 JSON_FILE, HTML_FILE = "evaluation.json", "evaluation.html"
 

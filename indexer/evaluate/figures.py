@@ -3,21 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from indexer.evaluate.discovery_figures import discovery_figures
+from indexer.evaluate.drawing import COLOURS, empty
 from indexer.evaluate.published import RETRIEVAL
 
 __all__ = ["confusion", "figures_of", "ndcg_bars", "predicted", "rank_curves", "recall_latency"]
 
 Figure = Any
 
-_COLOURS = {
-    "exact": "#1b9e77",
-    "index": "#d95f02",
-    "random": "#999999",
-    "published": "#7570b3",
-}
 _BASELINE = "#66a61e"
 _NAMES = {"exact": "exact", "index": "through the index", "random": "random"}
-_HEIGHT = 430
 
 
 def figures_of(suite: str, kept: Mapping[str, Any]) -> list[tuple[str, Figure]]:
@@ -39,27 +34,12 @@ def figures_of(suite: str, kept: Mapping[str, Any]) -> list[tuple[str, Figure]]:
         drawn.append((f"Redshift from neighbours: {each['direction']}", predicted(each)))
     for each in kept.get("confusion", ()):
         drawn.append((f"{each['label']}: {each['direction']}", confusion(each)))
-    return drawn
-
-
-def _empty(x: str, y: str, **layout: Any) -> Figure:
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    figure.update_layout(
-        template="plotly_white",
-        height=_HEIGHT,
-        margin={"l": 60, "r": 20, "t": 20, "b": 60},
-        xaxis_title=x,
-        yaxis_title=y,
-        **layout,
-    )
-    return figure
+    return drawn + discovery_figures(kept)
 
 
 def recall_latency(curves: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw recall@10 over the median latency of one query, one line a file and depth."""
-    figure = _empty("latency of one query, ms (bar to the 95th percentile)", "recall@10")
+    figure = empty("latency of one query, ms (bar to the 95th percentile)", "recall@10")
     figure.update_xaxes(type="log")
     for curve in curves:
         for depth in dict.fromkeys(point["depth"] for point in curve["points"]):
@@ -86,7 +66,7 @@ def recall_latency(curves: Sequence[Mapping[str, Any]]) -> Figure:
 
 def ndcg_bars(bars: Sequence[Mapping[str, Any]], looked_for: str) -> Figure:
     """Draw nDCG@10 (exponential gain) of every arm, and the published values beside them."""
-    figure = _empty("", "nDCG@10", barmode="group")
+    figure = empty("", "nDCG@10", barmode="group")
     groups = [f"{each['direction']}<br>{each['arm']}" for each in bars]
     for way in dict.fromkeys(each["way"] for each in bars):
         at = [number for number, each in enumerate(bars) if each["way"] == way]
@@ -101,14 +81,14 @@ def ndcg_bars(bars: Sequence[Mapping[str, Any]], looked_for: str) -> Figure:
                 "arrayminus": [bars[n]["value"] - bars[n]["low"] for n in at],
             },
             name=_NAMES.get(way, way),
-            marker_color=_COLOURS.get(way, _BASELINE),
+            marker_color=COLOURS.get(way, _BASELINE),
         )
     published = [each for each in RETRIEVAL[looked_for] if not each.task]
     figure.add_bar(
         x=[f"published,<br>real surveys:<br>{each.system}" for each in published],
         y=[each.value for each in published],
         name="published",
-        marker_color=_COLOURS["published"],
+        marker_color=COLOURS["published"],
     )
     return figure
 
@@ -116,7 +96,7 @@ def ndcg_bars(bars: Sequence[Mapping[str, Any]], looked_for: str) -> Figure:
 def rank_curves(curves: Sequence[Mapping[str, Any]]) -> Figure:
     """Draw the share of queries whose partner has at most a rank, for the largest gallery."""
     largest = max(curve["size"] for curve in curves)
-    figure = _empty(f"rank of the partner, of {largest}", "share of queries")
+    figure = empty(f"rank of the partner, of {largest}", "share of queries")
     figure.update_xaxes(type="log")
     dashes = {"exact": "solid", "index": "dash", "random": "dot"}
     for curve in curves:
@@ -133,12 +113,12 @@ def rank_curves(curves: Sequence[Mapping[str, Any]]) -> Figure:
 
 def predicted(kept: Mapping[str, Any]) -> Figure:
     """Draw predicted over true redshifts, with the line of agreement."""
-    figure = _empty("true redshift", "redshift from neighbours")
+    figure = empty("true redshift", "redshift from neighbours")
     figure.add_scattergl(
         x=kept["true"],
         y=kept["predicted"],
         mode="markers",
-        marker={"size": 4, "opacity": 0.5, "color": _COLOURS["index"]},
+        marker={"size": 4, "opacity": 0.5, "color": COLOURS["index"]},
         name=kept["arm"],
     )
     highest = max([0.0, *kept["true"], *kept["predicted"]])
@@ -156,7 +136,7 @@ def confusion(kept: Mapping[str, Any]) -> Figure:
     """Draw how often each class is taken for each: shares of the true class, with counts."""
     names, counts = kept["names"], kept["counts"]
     shares = [[count / max(sum(row), 1) for count in row] for row in counts]
-    figure = _empty("class of most neighbours", "true class")
+    figure = empty("class of most neighbours", "true class")
     figure.add_heatmap(
         x=names,
         y=names,

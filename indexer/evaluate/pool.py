@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,42 +11,15 @@ from jaxtyping import Bool, Float32, Float64, Int64
 from indexer.errors import SearchError
 from indexer.index_file import Index
 from indexer.links import unit_sphere
+from indexer.sky_parts import sources_of
 from indexer.spaces import to_unit
 
-__all__ = ["EXCLUDED_ARCSEC", "Pool", "left_out", "pool_of", "sources_of"]
+__all__ = ["EXCLUDED_ARCSEC", "Pool", "left_out", "pool_of"]
 
 EXCLUDED_ARCSEC = 2.0
 """Objects so near to a query are the query, as far as a measurement goes."""
 
 _ARCSEC = np.pi / 180.0 / 3600.0
-
-
-@lru_cache(maxsize=2)
-def sources_of(index: Index) -> Mapping[str, Int64[np.ndarray, " n"]]:
-    """Number the sources of an index: linked objects, directly or through others, are one.
-
-    Returns
-    -------
-    Per release the number of the source of every row.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    sizes = [len(index.segment(name)) for name in index.releases]
-    starts = dict(zip(index.releases, np.cumsum([0, *sizes]).tolist(), strict=False))
-    ends: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = [
-        (starts[a] + np.asarray(links.row_a), starts[b] + np.asarray(links.row_b))
-        for (a, b), links in index.links.pairs.items()
-    ]
-    nothing = np.empty(0, np.int64)
-    left = np.concatenate([nothing, *(a for a, _ in ends)])
-    right = np.concatenate([nothing, *(b for _, b in ends)])
-    graph = coo_array((np.ones(len(left), np.int8), (left, right)), (sum(sizes),) * 2)
-    _, component = connected_components(graph, directed=False)
-    return {
-        name: component[starts[name] : starts[name] + size].astype(np.int64)
-        for name, size in zip(index.releases, sizes, strict=True)
-    }
 
 
 @dataclass(frozen=True, eq=False)

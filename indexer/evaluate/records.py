@@ -217,6 +217,20 @@ class Recorder:
         interval = bootstrap_of(of, count, self.seed)
         return self._keep(metric, interval, gallery, mode, arm, direction, more)
 
+    def add_interval(
+        self,
+        metric: str,
+        interval: Interval,
+        *,
+        gallery: Gallery,
+        mode: Mode,
+        arm: str = "",
+        direction: str = "",
+        **more: Any,
+    ) -> Record:
+        """Keep a number whose interval has a formula of its own."""
+        return self._keep(metric, interval, gallery, mode, arm, direction, more)
+
     def add_predictions(
         self,
         record: Record,

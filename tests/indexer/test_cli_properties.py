@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 from aion_encoder import open_encoder
 from aion_encoder.training.blank import write_random_checkpoint
 from indexer.cli import main
+from indexer.index_file import Index
+from indexer.redshift_readouts import RedshiftReadout
 from tests.indexer.planted_sky import SOURCES, build_planted_index, coefficients, truth
 
 KEY = "planted-plain:P0001"
@@ -91,6 +93,25 @@ def test_the_decoder_is_asked_of_files_only(
     assert "as the frozen decoder reads it, not calibrated" in run(
         planted, "--xp", file, "--decoder"
     ).output.replace("\n", " ")
+    # A recalibration counts if it was fitted to these weights.
+    digest = open_encoder(str(weights), device="cpu").identity.digest
+    for encoder, calibrated in ((digest, True), ("another", False)):
+        kept = RedshiftReadout(
+            modality="xp",
+            encoder=encoder,
+            stated=(0.0, 0.5, 1.0),
+            observed=(0.0, 0.1, 1.0),
+            objects=77,
+            healpix_order=4,
+        )
+        monkeypatch.setattr(Index, "redshift_readout", lambda _self, _modality, kept=kept: kept)
+        moved = json.loads(run(planted, "--xp", file, "--decoder", "--format", "json").stdout)
+        assert moved["decoder"]["calibrated"] is calibrated
+        assert moved["decoder"]["calibrated_on"] == (77 if calibrated else 0)
+        assert (moved["decoder"]["median"] > decoder["median"]) is calibrated
+        told = "recalibrated on 77 sources" if calibrated else "not calibrated"
+        output = run(planted, "--xp", file, "--decoder").output.replace("\n", " ")
+        assert f"as the frozen decoder reads it, {told}" in output
     refused = run(planted, "--object", KEY, "--decoder")
     assert refused.exit_code == 2
     assert "--decoder needs the tokens of a file" in refused.output

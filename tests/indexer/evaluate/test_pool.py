@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from indexer.errors import SearchError
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.photometry import photometry_of
-from indexer.evaluate.pool import Pool, left_out, pool_of, sources_of
+from indexer.evaluate.pool import Pool, left_out, pool_of
 from indexer.evaluate.searches import (
     exact_lists,
     feature_lists,
@@ -16,6 +16,7 @@ from indexer.evaluate.searches import (
     random_lists,
 )
 from indexer.neighbours import vector_of
+from indexer.sky_parts import sources_of
 
 
 def test_numbers_follow_releases_then_rows(bench: Bench):

@@ -26,6 +26,7 @@ def test_the_document_states_everything_once(evaluation: Evaluation, tmp_path: P
         "queries_partners.parquet",
         "queries_redshifts.parquet",
         "queries_classes.parquet",
+        "queries_discoveries.parquet",
     ]
     document = json.loads(files[0].read_text())
     assert document["model"]["digest"] == bench.index.info.encoder.digest
@@ -134,3 +135,6 @@ def test_the_command(labelled_sky: Path, tmp_path: Path):
     refused = CliRunner().invoke(main, [*asked, "--labels", str(tmp_path / "no.csv")])
     assert refused.exit_code == 2
     assert "cannot read labels from no.csv" in refused.output
+    refused = CliRunner().invoke(main, [*asked, "--manifest", str(tmp_path / "no.toml")])
+    assert refused.exit_code == 2
+    assert "cannot read manifest" in refused.output
