@@ -1,6 +1,7 @@
 """Discordant sources: how much more frequent is what is rare among the most discordant?
 
-Only columns of the catalogue take part in the ranking; labels are for the scores alone.
+Only columns of the catalogue take part in the ranking; labels are for the scores alone. A source
+that several pairs of releases share counts once, by the pair in which it is most discordant.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from indexer.evaluate.bench import Bench
 from indexer.evaluate.measures import redshift_error
 from indexer.evaluate.rankings import area_under_curve, enrichment
 from indexer.evaluate.records import Gallery, Mode, Recorder
+from indexer.sky_parts import sources_of
 
 __all__ = ["discordance"]
 
@@ -35,17 +37,19 @@ _CURVE_POINTS = 100
 def discordance(bench: Bench, recorder: Recorder) -> None:
     """Score the ranking by what it brings to the top, and its two parts alone."""
     try:
-        found = find_discordant(bench.index)
+        every = find_discordant(bench.index)
     except SearchError as error:
         recorder.skipped.append(f"discordant sources: {error}")
         return
+    found = _once(bench, every)
     gallery = Gallery(
-        "sources with a picture and a spectrum",
+        "sources with a picture and a spectrum, each once",
         len(found),
         exclusion="the source itself",
     )
     recorder.facts["discordant"] = {
         "sources": len(found),
+        "in_pairs_of_releases": len(every),
         "compared": dict(found.receipt["compared"]),
     }
     apart = np.minimum(1.0, found.image_in_spectra + found.spectrum_in_images)
@@ -70,6 +74,26 @@ def discordance(bench: Bench, recorder: Recorder) -> None:
     recorder.figures["enrichment"] = curves
 
 
+def _once(bench: Bench, found: Discordants) -> Discordants:
+    """Keep of every source its first place: one that is seen twice is no second piece of luck."""
+    sources = sources_of(bench.index)
+    numbers = [sources[name][row] for name, row in _rows(bench, found)]
+    _, first = np.unique(np.array(numbers), return_index=True)
+    kept = np.sort(first)
+    columns = {name: values[kept] for name, values in found.columns().items()}
+    return Discordants(found.receipt, **columns)
+
+
+def _rows(bench: Bench, found: Discordants) -> list[tuple[str, int]]:
+    places = []
+    for key in found.image_key.tolist():
+        release, _, object_id = key.partition(":")
+        row = bench.index.segment(release).row_of(object_id)
+        assert row is not None
+        places.append((release, row))
+    return places
+
+
 def _kinds(bench: Bench, found: Discordants) -> Mapping[str, np.ndarray[Any, Any]]:
     kinds = {}
     lenses = _of_sources(bench, found, "is_lens")
@@ -85,13 +109,7 @@ def _of_sources(bench: Bench, found: Discordants, label: str) -> np.ndarray[Any,
     known = bench.known(label)
     if known is None:
         return None
-    values = []
-    for key in found.image_key.tolist():
-        release, _, object_id = key.partition(":")
-        row = bench.index.segment(release).row_of(object_id)
-        assert row is not None
-        values.append(known[release][row])
-    return np.array(values)
+    return np.array([known[release][row] for release, row in _rows(bench, found)])
 
 
 def _ranked(

@@ -126,6 +126,10 @@ def test_discordance_by_a_second_road(result: SuiteResult) -> None:
     assert found.value == pytest.approx(
         (int(counts[0]) / 50) / (int(counts[counts.index("all),") + 1]) / found.gallery.size)
     )
+    # Two releases of spectra see a source: it counts once.
+    facts = result.facts["discordant"]
+    assert facts["sources"] == found.gallery.size < facts["in_pairs_of_releases"]
+    assert facts["in_pairs_of_releases"] == sum(facts["compared"].values())
     random = one(result, "enrichment", direction="lenses", mode="random", k=50)
     assert random.low < 1.1
     assert random.high > 0.9

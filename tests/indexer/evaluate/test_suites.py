@@ -354,8 +354,8 @@ def test_without_labels_a_suite_says_what_it_lacks(bench):
 def test_suites_have_letters():
     assert suites_named([]) == tuple(SUITES)
     assert suites_named(["D", "a", "lenses", "A"]) == ("fidelity", "lenses", "partners")
-    with pytest.raises(QueryError, match=r"'G' is no suite; there are A \(fidelity\), B"):
-        suites_named(["G"])
+    with pytest.raises(QueryError, match=r"'H' is no suite; there are A \(fidelity\), B"):
+        suites_named(["H"])
 
 
 def test_a_baseline_of_ones_own_stands_beside(bench):
