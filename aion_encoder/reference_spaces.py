@@ -19,12 +19,12 @@ from aion_encoder.errors import CheckpointError
 from aion_encoder.identity import EncoderIdentity
 from aion_encoder.observations import MODALITIES
 
-__all__ = ["ReferenceSpaces", "read_reference_spaces", "write_reference_spaces"]
+__all__ = ["SPACES_FILES", "ReferenceSpaces", "read_reference_spaces", "write_reference_spaces"]
 
 ReferenceSpaces = Mapping[str, tuple[Float32[np.ndarray, " dim"], Float32[np.ndarray, "dim out"]]]
 """Modality to mean and projection: ``(vector - mean) @ projection`` is centred and whitened."""
 
-TENSORS, FACTS = "reference_spaces.safetensors", "reference_spaces.json"
+SPACES_FILES = TENSORS, FACTS = "reference_spaces.safetensors", "reference_spaces.json"
 
 
 def read_reference_spaces(directory: Path, identity: EncoderIdentity) -> ReferenceSpaces:

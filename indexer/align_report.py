@@ -22,8 +22,7 @@ def aligned_text(facts: Mapping[str, Any]) -> str:
     """
     cells = facts["split"]["cells"]
     lines = [
-        f"{facts['method']} heads ({facts.get('start', 'fitted')}) into {facts['dimensions']} "
-        f"dimensions, on "
+        f"{facts['method']} heads into {facts['dimensions']} dimensions, {_origin(facts)} "
         f"{facts['pairs']:,} linked pairs in {cells['training']:,} cells of HEALPix order "
         f"{facts['split']['healpix_order']} (seed {facts['seed']})",
         f"chosen on {facts['validation_pairs']:,} pairs in {cells['validation']:,} cells, tested "
@@ -44,6 +43,15 @@ def aligned_text(facts: Mapping[str, Any]) -> str:
     ]
     header = [f"partner within {RECALL_AT}", *_KINDS, "test, chosen", "queries"]
     return "\n".join([*lines, "", aligned(header, rows, set(header[1:]))])
+
+
+def _origin(facts: Mapping[str, Any]) -> str:
+    """Say where the heads began."""
+    if facts.get("start", "fitted") == "fitted":
+        return "fitted on"
+    if facts["method"] == "linear":
+        return "brought by the encoder, compared on"
+    return "begun at those of the encoder, fitted on"
 
 
 def _figure(values: Mapping[str, float] | None) -> str:

@@ -20,7 +20,7 @@ from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
 from aion.model import AION
 
-from aion_encoder.bridges import write_bridges
+from aion_encoder.bridges import BRIDGES_FILE, write_bridges
 from aion_encoder.checkpoint import Settings, load_transformer, locate
 from aion_encoder.checkpoint_writer import (
     write_codec,
@@ -30,6 +30,7 @@ from aion_encoder.checkpoint_writer import (
 )
 from aion_encoder.codecs import load_codec
 from aion_encoder.identity import Pooling
+from aion_encoder.reference_spaces import SPACES_FILES
 from aion_encoder.training.batches import XP_KEYS, MaskedRecipe, TokenSky
 from aion_encoder.training.features import Features, write_features, write_turned
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
@@ -333,6 +334,13 @@ def release_transformer(
     small.load_state_dict({name: state[name] for name in small.state_dict()})
     write_transformer(checkpoint, small, released, half=True)
     write_settings(checkpoint, Settings(title=TITLE, pooling=Pooling.LAYERED_PART_MEANS))
+    _forget(checkpoint)
+
+
+def _forget(checkpoint: Path) -> None:
+    """Delete what was measured or learned for vectors that the checkpoint no longer gives."""
+    for name in (BRIDGES_FILE, *SPACES_FILES):
+        (checkpoint / name).unlink(missing_ok=True)
 
 
 def stage_features(work: Path, recipe: Recipe, progress: Progress | None) -> None:
@@ -364,6 +372,7 @@ def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None
     settings = Settings(title=TITLE, pooling=Pooling.LEARNED, learned=recipe.pooling.shape)
     write_learned_pooling(work / "checkpoint", pooling, half=True)
     write_settings(work / "checkpoint", settings)
+    _forget(work / "checkpoint")
     identity = locate(str(work / "checkpoint")).identity(recipe.dim, Pooling.LEARNED)
     write_bridges(work / "checkpoint", bridges, identity)
 

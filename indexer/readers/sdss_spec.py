@@ -30,10 +30,14 @@ RULES = ColumnRules(
 )
 
 
-PIXEL_FLAGS = 0xFFFF0000
-"""Bits 16 to 31 of a mask concern single pixels. Bits 0 to 15 (such as MANYBADCOLUMNS) concern the
-whole fibre and are set on every pixel of a camera, most of which are good (SDSS bitmask
-SPPIXMASK)."""
+WARNINGS = sum(1 << bit for bit in (16, 17, 19, 23, 27, 28))
+"""NEARBADPIXEL, LOWFLAT, PARTIALREJECT, BRIGHTSKY, BADSKYCHI and REDMONSTER: the pixel was
+measured, and its error says how well. What the pipeline holds to be very bad has an inverse
+variance of zero (https://www.sdss3.org/dr10/algorithms/bitmask_sppixmask.php)."""
+
+BAD_PIXEL = 0xFFFF0000 & ~WARNINGS
+"""Flags of a single pixel by which it is bad. Those of the whole fibre, bits 0 to 15, are not among
+them: they cover a camera."""
 
 
 def find_sdss_spec(hdus: list[Any]) -> Found | Refused | None:
@@ -103,7 +107,7 @@ def find_sp_spec(hdus: list[Any]) -> Found | Refused | None:
 
 
 def _bad_pixels(mask: np.ndarray) -> np.ndarray:
-    return np.asarray((mask.astype(np.int64) & PIXEL_FLAGS) != 0)
+    return np.asarray((mask.astype(np.int64) & BAD_PIXEL) != 0)
 
 
 def _found(

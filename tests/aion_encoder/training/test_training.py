@@ -257,8 +257,7 @@ def test_the_decoder_of_a_pooled_batch_sees_only_the_means_of_parts(work: Path) 
     model = load_transformer(work / "checkpoint", keep_decoder=True)
     tokens = torch.arange(273)[None]
     inputs = {"tok_spectrum_sdss": (tokens.clone(), tokens % 1024)}
-    places = torch.tensor([[3, 8]])
-    targets = {"tok_spectrum_desi": (places, places)}
+    targets = {"tok_z": (torch.zeros(1, 1, dtype=torch.long), torch.tensor([[7]]))}
     contexts = []
     decode = model.forward_decoder
     model.forward_decoder = lambda y, context, *masks: (

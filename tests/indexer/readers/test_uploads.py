@@ -49,16 +49,18 @@ def test_sdss_spec(tmp_path: Path) -> None:
     assert len(upload.sha256) == 64
 
 
-def test_sdss_masks_pixels_for_flags_of_pixels_only(tmp_path: Path) -> None:
+def test_sdss_masks_pixels_for_flags_of_pixels_that_are_no_warnings(tmp_path: Path) -> None:
     flags = np.zeros(3800, "i4")
     flags[:1900] = 1 << 4  # MANYBADCOLUMNS: the whole camera
-    flags[7] |= 1 << 23  # BRIGHTSKY
+    flags[7] |= 1 << 25  # COMBINEREJ
     flags[8] = -(1 << 31)
+    flags[9] = 1 << 23  # BRIGHTSKY: a warning, the error says it
+    flags[10] = 1 << 24 | 1 << 23
     path = sample_files.sdss_spec(tmp_path / "spec.fits", and_mask=flags)
     spectrum = read_spectrum_file([path]).observation
     assert isinstance(spectrum, Spectrum)
     assert spectrum.mask is not None
-    assert np.flatnonzero(spectrum.mask).tolist() == [7, 8]
+    assert np.flatnonzero(spectrum.mask).tolist() == [7, 8, 10]
 
 
 def test_sdss_spec_without_its_catalogue_takes_the_id_from_the_header(tmp_path: Path) -> None:
