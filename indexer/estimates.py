@@ -9,7 +9,10 @@ property changes among them. So each property is first read for labelled objects
 their own source left out, and the errors in units of the spread of their neighbours are kept. The
 interval of a query spans, about its median, the quantiles of these errors that hold the coverage
 asked for in objects not seen before (split conformal prediction with a scaled score: Lei et al.
-2018, JASA 113, 1094, section 5.2). It is right on average over objects like those of the index.
+2018, JASA 113, 1094, section 5.2). Only errors of objects whose neighbours spread about as much
+are used (Mondrian conformal prediction: Vovk et al. 2005, section 4.5): else the many stars, whose
+redshifts agree to 1e-4, would make the intervals of galaxies too narrow. It is right on average
+over objects like those of the index with such a spread.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +33,7 @@ __all__ = [
     "NumberEstimate",
     "class_votes",
     "effective_number",
+    "errors_of",
     "neighbour_weights",
     "spread_of",
     "weighted_quantile",
@@ -37,6 +41,9 @@ __all__ = [
 
 SHARE_68, SHARE_95 = 0.68, 0.95
 _STEEPNESS = 2.0
+
+GROUP = 200
+"""Objects behind the intervals of one group: 5 lie beyond either end of one of 95 %."""
 
 
 def neighbour_weights(scores: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -88,15 +95,20 @@ def class_votes(classes: Sequence[str], weights: Float64[np.ndarray, " n"]) -> d
 class Errors:
     """Errors of one property, for labelled objects of the index read like a query.
 
+    Made by `errors_of`.
+
     Attributes
     ----------
     scaled
-        (truth - median) / spread, ascending.
+        (truth - median) / spread, ascending, for each group of objects with a similar spread.
+    edges
+        Largest spread of each group but the last, ascending.
     smallest_spread
         Added to every spread, so that neighbours which agree by chance claim no certainty.
     """
 
-    scaled: Float64[np.ndarray, " n"]
+    scaled: tuple[Float64[np.ndarray, " n"], ...]
+    edges: Float64[np.ndarray, " groups_less_one"]
     smallest_spread: float
 
     def interval(self, median: float, spread: float, coverage: float) -> tuple[float, float]:
@@ -104,14 +116,43 @@ class Errors:
 
         The ranks leave (1 - coverage) / 2 of n + 1 objects on either side, rounded outwards.
         """
-        count, tail = len(self.scaled), 0.5 * (1.0 - coverage)
+        scaled = self.scaled[int(np.searchsorted(self.edges, spread, side="left"))]
+        count, tail = len(scaled), 0.5 * (1.0 - coverage)
         low = max(floor((count + 1) * tail), 1) - 1
         high = min(ceil((count + 1) * (1.0 - tail)), count) - 1
         scale = spread + self.smallest_spread
-        return (
-            float(median + scale * self.scaled[low]),
-            float(median + scale * self.scaled[high]),
-        )
+        return (float(median + scale * scaled[low]), float(median + scale * scaled[high]))
+
+
+def errors_of(
+    errors: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], smallest_spread: float
+) -> Errors:
+    """Group errors by the spread of the neighbours behind them.
+
+    Every group has `GROUP` objects at least, and equal spreads are in one; fewer than twice as
+    many make one group.
+
+    Parameters
+    ----------
+    errors
+        Truth less median.
+    spreads
+        Of the neighbours.
+    smallest_spread
+        As in `Errors`.
+    """
+    order = np.argsort(spreads, kind="stable")
+    ascending, scaled = spreads[order], (errors / (spreads + smallest_spread))[order]
+    starts, start = [0], 0
+    while len(ascending) - start >= 2 * GROUP:
+        edge = ascending[start + GROUP - 1]
+        start = int(np.searchsorted(ascending, edge, side="right"))
+        if len(ascending) - start < GROUP:
+            break
+        starts.append(start)
+    groups = np.split(scaled, starts[1:])
+    edges = ascending[np.array(starts[1:], np.int64) - 1]
+    return Errors(tuple(np.sort(each) for each in groups), edges, smallest_spread)
 
 
 @dataclass(frozen=True, eq=False)
