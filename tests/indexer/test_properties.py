@@ -366,8 +366,10 @@ def test_every_group_of_spreads_holds_what_it_says() -> None:
     told, spreads = drawn(4000)
     ends = np.array([errors.interval(0.0, each, 0.68) for each in spreads.tolist()])
     inside = (ends[:, 0] <= told) & (told <= ends[:, 1])
+    # One group of five holds some of both halves, hence the tolerance.
     for kind in (spreads < 0.001, spreads > 0.001):
-        assert inside[kind].mean() == pytest.approx(0.68, abs=0.06)
+        assert inside[kind].mean() == pytest.approx(0.68, abs=0.1)
+    assert inside.mean() == pytest.approx(0.68, abs=0.05)
     # Of all errors together, intervals of the one half would hold all, of the other too few.
     alone = Errors((np.sort(np.concatenate(errors.scaled)),), np.empty(0), 0.01)
     ends = np.array([alone.interval(0.0, each, 0.68) for each in spreads.tolist()])
