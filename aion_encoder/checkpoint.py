@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
+from aion_encoder.bridges import BRIDGES_FILE
 from aion_encoder.codecs import READING_CODECS, codec_folder, codec_folders, load_codec
 from aion_encoder.errors import CheckpointError
 from aion_encoder.hub import fetch, split_revision
@@ -174,7 +175,7 @@ def locate(weights: str) -> Checkpoint:
         directory, repository, revision, from_hub = local, local.resolve().name, "", False
     elif named := split_revision(weights):
         repository, from_hub = named[0], True
-        ours = [SETTINGS_FILE, POOLING_FILE, "reference_spaces.*"]
+        ours = [SETTINGS_FILE, POOLING_FILE, BRIDGES_FILE, "reference_spaces.*"]
         wanted = [*_TRANSFORMER_FILES, *ours, *_CODEC_PATTERNS]
         directory, revision = fetch(*named, wanted)
     else:

@@ -8,9 +8,10 @@ from typing import Any
 from torch import nn
 
 from aion_encoder.checkpoint import SETTINGS_FILE, Settings
+from aion_encoder.learned_pooling import POOLING_FILE, LearnedPooling
 from aion_encoder.strict import save_weights
 
-__all__ = ["write_codec", "write_settings", "write_transformer"]
+__all__ = ["write_codec", "write_learned_pooling", "write_settings", "write_transformer"]
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -60,6 +61,21 @@ def write_codec(
     home.mkdir(parents=True, exist_ok=True)
     _write_json(home / "config.json", config)
     save_weights(codec, home / "model.safetensors", half=half)
+
+
+def write_learned_pooling(directory: Path, pooling: LearnedPooling, *, half: bool = False) -> None:
+    """Write ``pooling.safetensors``; `Settings` must state its sizes.
+
+    Parameters
+    ----------
+    directory
+        The checkpoint.
+    pooling
+        The learned pooling.
+    half
+        Store weights as float16.
+    """
+    save_weights(pooling, directory / POOLING_FILE, half=half)
 
 
 def write_settings(directory: Path, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from jaxtyping import Float32
 
 from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
 from aion_encoder.errors import EncoderError, ObservationError
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import MODALITIES, Observation
 
@@ -37,6 +38,9 @@ class Encoder:
     reference_spaces
         Per modality the mean and the whitening matrix measured on the training sky; empty if the
         checkpoint has none.
+    bridges
+        Heads between modalities that were learned with the pooling; empty if the checkpoint has
+        none.
     """
 
     identity: EncoderIdentity
@@ -45,6 +49,7 @@ class Encoder:
     tokenizer: "Tokenizer"
     transformer: "Transformer"
     reference_spaces: "ReferenceSpaces"
+    bridges: Mapping[str, LinearHead]
 
     @property
     def model(self) -> Any:
@@ -202,8 +207,8 @@ def open_encoder(
     keep_decoder
         Keep the decoder in memory, for those who ask the model for more than vectors.
     pooling
-        How tokens become vectors; by default as the weights say. With another one they have no
-        reference spaces.
+        How tokens become vectors; by default as the weights say. With another one they have
+        neither reference spaces nor bridges.
 
     Raises
     ------
@@ -212,6 +217,7 @@ def open_encoder(
     EncoderError
         If there is no such device.
     """
+    from aion_encoder.bridges import read_bridges
     from aion_encoder.checkpoint import load_transformer, locate
     from aion_encoder.reference_spaces import read_reference_spaces
     from aion_encoder.tokenizer import Tokenizer
@@ -219,7 +225,7 @@ def open_encoder(
 
     place = _device(device)
     checkpoint = locate(weights)
-    model = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
+    model: Any = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
     own = checkpoint.settings.pooling
     chosen = pooling or own
     dim = int(model.dim)
@@ -236,4 +242,5 @@ def open_encoder(
         reference_spaces=(
             read_reference_spaces(checkpoint.directory, identity) if chosen is own else {}
         ),
+        bridges=read_bridges(checkpoint.directory, identity) if chosen is own else {},
     )

@@ -13,6 +13,7 @@ from jaxtyping import Float32
 
 from aion_encoder.encoded import Encoded, Refusal
 from aion_encoder.errors import ObservationError
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
 
@@ -63,6 +64,7 @@ class FakeEncoder:
         )
         self.encoded = 0
         self.reference_spaces: Mapping[str, tuple[np.ndarray, np.ndarray]] = {}
+        self.bridges: Mapping[str, LinearHead] = {}
         rng = np.random.default_rng(int(digest[:8], 16))
         self._projection = rng.standard_normal((_FEATURES, self.dim)).astype(np.float32)
         self._offset = 3.0 * rng.standard_normal(self.dim).astype(np.float32)

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aion_encoder.parts import parts_of
 
-__all__ = ["PREPROCESSING_VERSION", "EncoderIdentity", "Pooling"]
+__all__ = ["LEARNED_MODALITIES", "PREPROCESSING_VERSION", "EncoderIdentity", "Pooling"]
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the way from observation to tokens changes what tokens come out."""
+
+LEARNED_MODALITIES = ("image", "spectrum", "xp")
+"""What a learned pooling knows; scalars are pooled by their mean."""
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -85,6 +88,14 @@ class EncoderIdentity(BaseModel):
             layers = 2 if self.pooling is Pooling.LAYERED_PART_MEANS else 1
             return self.dim * layers * len(parts_of(modality))
         return self.dim
+
+    def comparable(self, modality: str) -> bool:
+        """Say whether raw vectors of a modality compare by cosine as they are.
+
+        Vectors of a learned pooling do: that is what it is trained for. Means need at least their
+        common part removed.
+        """
+        return self.pooling is Pooling.LEARNED and modality in LEARNED_MODALITIES
 
     @property
     def digest(self) -> str:

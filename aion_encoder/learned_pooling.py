@@ -1,18 +1,22 @@
-"""A learned pooling: which tokens of a frozen encoder matter, and what they say together.
+"""A learned pooling: what the tokens of a frozen encoder say together.
 
-A plain mean gives every token the same weight and forgets where it stood. Here, for each modality,
-every token x (its embedding as it entered the encoder, joined to the encoder's last layer) becomes
+A plain mean gives every token the same weight and forgets where it stood. Here the tokens of an
+observation are first gathered in cells, which keep the place roughly: five rings of a picture
+(the same whichever way it is turned), the brightness and 68 arms of four tokens of a spectrum, the
+110 coefficients of Gaia. A token is its embedding as it entered the encoder, joined to the
+encoder's last layer; a cell is their mean, and for rings their standard deviation as well.
+
+For every cell x, with a bias ``place`` of its own,
 
     h = gelu(((x - centre) / spread) W + b + place)
 
-``place`` is learned for every position. Each of several learned queries q takes a weighted mean
-with the weights softmax(h . q / sqrt(width)); the means, joined, pass through a linear map with a
-small network beside it. Pictures are taken by cells of 2 x 2 tokens. The encoder itself is never
-changed: whoever opens the same weights with another pooling gets the plain means.
+and all h, joined, pass through a linear map with a small network beside it, to unit length. The
+encoder itself is never changed: whoever opens the same weights with another pooling gets its plain
+means.
 """
 
-import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Float32
@@ -23,7 +27,7 @@ __all__ = [
     "CELLS",
     "OBSERVATIONS",
     "POOLING_FILE",
-    "AttentivePool",
+    "CellPool",
     "LearnedPooling",
     "PoolingShape",
     "cells_of",
@@ -31,8 +35,17 @@ __all__ = [
 
 POOLING_FILE = "pooling.safetensors"
 
-CELLS: Mapping[str, int] = {"image": 144, "spectrum": 273, "xp": 110}
-"""Places of each modality that a learned pooling knows."""
+RING_EDGES = (0.0, 1.0, 2.2, 3.6, 5.2, 99.0)
+"""Radii of the rings, in blocks of 2 x 2 tokens (8 pixels): 4, 12, 28, 44 and 56 blocks."""
+
+_SIDE = 24
+"""Tokens along a side of a picture."""
+
+ARM = 4
+"""Tokens of a spectrum in an arm: about 100 A."""
+
+CELLS: Mapping[str, int] = {"image": len(RING_EDGES) - 1, "spectrum": 1 + 272 // ARM, "xp": 110}
+"""Cells of an observation in each modality that a learned pooling knows."""
 
 OBSERVATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "image": (("tok_image",), ("tok_image_hsc",)),
@@ -41,9 +54,6 @@ OBSERVATIONS: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """The token keys of one observation, for each kind of a modality."""
 
-_SIDE = 24
-"""Tokens along a side of a picture."""
-
 
 class PoolingShape(BaseModel):
     """Sizes of a learned pooling.
@@ -51,74 +61,109 @@ class PoolingShape(BaseModel):
     Attributes
     ----------
     width
-        Of a token within it.
-    queries
-        Weighted means per modality.
+        Of a cell after its map, by modality.
     hidden
-        Width of the network beside the last linear map.
+        Of the network beside the last linear map, by modality.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: int = Field(default=192, gt=0)
-    queries: int = Field(default=6, gt=0)
-    hidden: int = Field(default=256, gt=0)
+    width: Mapping[str, int] = Field(default={"image": 128, "spectrum": 24, "xp": 8})
+    hidden: Mapping[str, int] = Field(default={"image": 384, "spectrum": 384, "xp": 128})
+
+
+def cell_size(modality: str, dim: int) -> int:
+    """Return the length of a cell for an encoder of some width."""
+    return (4 if modality == "image" else 2) * dim
+
+
+def _rings() -> list[Tensor]:
+    """Return the blocks of each ring."""
+    place = torch.arange(_SIDE // 2) - (_SIDE // 2 - 1) / 2
+    radius = torch.hypot(place[:, None], place[None, :]).flatten()
+    return [
+        torch.nonzero((radius >= inner) & (radius < outer)).flatten()
+        for inner, outer in pairwise(RING_EDGES)
+    ]
+
+
+_RINGS = _rings()
 
 
 def cells_of(
-    values: Float[Tensor, "batch tokens dim"],
-) -> Float[Tensor, "batch cells dim"]:
-    """Return the means of 2 x 2 tokens of a picture; tokens of other modalities as they are."""
-    if values.shape[1] != _SIDE**2:
-        return values
-    grid = values.unflatten(1, (_SIDE // 2, 2, _SIDE // 2, 2))
-    return grid.mean(dim=(2, 4)).flatten(1, 2)
+    modality: str,
+    embedded: Float[Tensor, "batch tokens dim"],
+    last: Float[Tensor, "batch tokens dim"],
+) -> Float[Tensor, "batch cells size"]:
+    """Gather all tokens of observations in cells.
+
+    Parameters
+    ----------
+    embedded
+        Token embeddings without position and modality codes.
+    last
+        Outputs of the encoder after its normalisation.
+    """
+    tokens = torch.cat([embedded, last], dim=2)
+    if modality == "image":
+        grid = tokens.reshape(len(tokens), _SIDE // 2, 2, _SIDE // 2, 2, tokens.shape[2])
+        blocks = grid.mean(dim=(2, 4)).flatten(1, 2)
+        rings = [blocks[:, ring.to(blocks.device)] for ring in _RINGS]
+        return torch.stack(
+            [torch.cat([ring.mean(dim=1), ring.std(dim=1)], dim=1) for ring in rings], dim=1
+        )
+    if modality == "spectrum":
+        arms = tokens[:, 1:].reshape(len(tokens), -1, ARM, tokens.shape[2]).mean(dim=2)
+        return torch.cat([tokens[:, :1], arms], dim=1)
+    return tokens
 
 
-class AttentivePool(nn.Module):
+class CellPool(nn.Module):
     """The learned pooling of one modality.
 
     Parameters
     ----------
+    modality
+        Which.
     dim
         Width of the encoder, and length of the vectors it gives.
-    places
-        How many cells an observation has.
     shape
         Its sizes.
     """
 
-    def __init__(self, dim: int, places: int, shape: PoolingShape) -> None:
+    def __init__(self, modality: str, dim: int, shape: PoolingShape) -> None:
         super().__init__()
-        width, queries = shape.width, shape.queries
-        self.register_buffer("centre", torch.zeros(2 * dim))
-        self.register_buffer("spread", torch.ones(2 * dim))
-        self.inner = nn.Linear(2 * dim, width)
-        self.place = nn.Parameter(0.02 * torch.randn(places, width))
-        self.query = nn.Parameter(torch.randn(queries, width))
-        self.straight = nn.Linear(queries * width, dim)
-        self.bend = nn.Linear(queries * width, shape.hidden)
-        self.bent = nn.Linear(shape.hidden, dim)
+        size, width = cell_size(modality, dim), shape.width[modality]
+        joined, hidden = CELLS[modality] * width, shape.hidden[modality]
+        self.centre: Tensor
+        self.spread: Tensor
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("spread", torch.ones(size))
+        self.inner = nn.Linear(size, width)
+        self.place = nn.Parameter(0.02 * torch.randn(CELLS[modality], width))
+        self.straight = nn.Linear(joined, dim)
+        self.bend = nn.Linear(joined, hidden)
+        self.bent = nn.Linear(hidden, dim)
 
     def forward(
-        self,
-        embedded: Float[Tensor, "batch cells dim"],
-        last: Float[Tensor, "batch cells dim"],
+        self, cells: Float[Tensor, "batch cells size"], dropout: float = 0.0
     ) -> Float32[Tensor, "batch dim"]:
         """Return a vector of unit length for each observation.
 
         Parameters
         ----------
-        embedded
-            Token embeddings without position and modality codes.
-        last
-            Outputs of the encoder after its normalisation.
+        cells
+            What `cells_of` gives.
+        dropout
+            Share of values within that are zeroed, while training.
         """
-        x = (torch.cat([embedded, last], dim=2) - self.centre) / self.spread
-        h = nn.functional.gelu(self.inner(x) + self.place)
-        weights = (h @ self.query.T / math.sqrt(h.shape[2])).float().softmax(dim=1)
-        means = (weights.to(h.dtype).transpose(1, 2) @ h).flatten(1)
-        out = self.straight(means) + self.bent(nn.functional.gelu(self.bend(means)))
+
+        def dropped(values: Tensor) -> Tensor:
+            return nn.functional.dropout(values, dropout) if dropout else values
+
+        h = nn.functional.gelu(self.inner((cells - self.centre) / self.spread) + self.place)
+        h = dropped(h.flatten(1))
+        out = self.straight(h) + self.bent(dropped(nn.functional.gelu(self.bend(h))))
         return nn.functional.normalize(out.float(), dim=1)
 
 
@@ -135,13 +180,11 @@ class LearnedPooling(nn.Module):
 
     def __init__(self, dim: int, shape: PoolingShape) -> None:
         super().__init__()
-        self.pools = nn.ModuleDict(
-            {modality: AttentivePool(dim, places, shape) for modality, places in CELLS.items()}
-        )
+        self.pools = nn.ModuleDict({modality: CellPool(modality, dim, shape) for modality in CELLS})
 
     def forward(
         self, modality: str, embedded: Tensor, last: Tensor
     ) -> Float32[Tensor, "batch dim"]:
         """Return a vector of unit length for each observation of a modality, from all tokens."""
-        vectors: Tensor = self.pools[modality](cells_of(embedded), cells_of(last))
+        vectors: Tensor = self.pools[modality](cells_of(modality, embedded, last))
         return vectors

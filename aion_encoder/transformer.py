@@ -198,7 +198,7 @@ class Transformer:
             layers = [
                 torch.cat(
                     [
-                        values[has][owned[key][has]].unflatten(0, (-1, token_count(key)))
+                        values[has][owned[key][has]].reshape(-1, token_count(key), values.shape[2])
                         for key in keys
                     ],
                     dim=1,

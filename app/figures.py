@@ -1,12 +1,16 @@
-"""Interactive figures: the query's spectrum over a neighbour's."""
+"""Interactive figures: the query's spectrum over a neighbour's, and what neighbours say."""
+
+import math
 
 import plotly.graph_objects as go
 
 from app.drawing import NEIGHBOUR_COLOUR, QUERY_COLOUR, Curve, scaled
+from indexer import NumberEstimate
 
-__all__ = ["FIGURE_CONFIG", "spectra_figure"]
+__all__ = ["BARE_CONFIG", "FIGURE_CONFIG", "distribution_figure", "spectra_figure"]
 
 FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
+BARE_CONFIG = {"displayModeBar": False}
 
 
 def spectra_figure(
@@ -59,4 +63,82 @@ def spectra_figure(
     )
     figure.update_xaxes(title="Observed wavelength (Å)", tickformat="d")
     figure.update_yaxes(title="Flux / median", zeroline=True)
+    return figure
+
+
+def distribution_figure(
+    estimate: NumberEstimate, title: str, *, known: float = math.nan, height: int = 220
+) -> go.Figure:
+    """Draw what labelled neighbours say of a number: one line each, as high as its weight.
+
+    Parameters
+    ----------
+    estimate
+        Its intervals are shaded, its median is a line.
+    title
+        Of the axis, with the unit.
+    known
+        What the catalogue says of the query itself, for comparison; NaN where it says nothing.
+    height
+        Pixels.
+    """
+    figure = go.Figure()
+    for name, (low, high), opacity in (
+        ("95 %", estimate.interval_95, 0.12),
+        ("68 %", estimate.interval_68, 0.22),
+    ):
+        figure.add_vrect(
+            x0=low,
+            x1=high,
+            fillcolor=NEIGHBOUR_COLOUR,
+            opacity=opacity,
+            line_width=0,
+            layer="below",
+            name=name,
+        )
+    figure.add_vline(
+        x=estimate.median,
+        line={"color": NEIGHBOUR_COLOUR, "width": 2, "dash": "dash"},
+        name="estimate",
+    )
+    if math.isfinite(known):
+        figure.add_vline(
+            x=known,
+            line={"color": QUERY_COLOUR, "width": 2},
+            name="the query's catalogue",
+        )
+    weights = 100.0 * estimate.weights
+    figure.add_trace(
+        go.Scatter(
+            x=[x for value in estimate.values for x in (value, value, None)],
+            y=[y for weight in weights for y in (0.0, weight, None)],
+            mode="lines",
+            line={"color": NEIGHBOUR_COLOUR, "width": 1.6},
+            hoverinfo="skip",
+        )
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=estimate.values,
+            y=weights,
+            mode="markers",
+            marker={"color": NEIGHBOUR_COLOUR, "size": 7},
+            name="labelled neighbour",
+            text=estimate.keys,
+            hovertemplate="%{text}<br>%{x:.4g}, weight %{y:.1f} %<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        # Five entries would take half of a small figure: the page has its own key above it.
+        showlegend=False,
+    )
+    # Shapes do not count when an axis finds its own range.
+    shown = [*estimate.values, *estimate.interval_95, estimate.median]
+    shown += [known] if math.isfinite(known) else []
+    low, high = min(shown), max(shown)
+    margin = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    figure.update_xaxes(title=title, range=[low - margin, high + margin], zeroline=False)
+    figure.update_yaxes(title="Weight (%)", rangemode="tozero")
     return figure

@@ -9,8 +9,11 @@ from indexer import Hits, Query
 from indexer.index_model import IndexInfo, ReleaseInfo
 
 __all__ = [
+    "BRIDGE_NAMES",
     "BRIDGE_TITLES",
     "MODALITY_TITLES",
+    "PLURAL",
+    "SINGULAR",
     "Card",
     "bridge_words",
     "cards",
@@ -50,6 +53,11 @@ PLURAL = {
     "photometry": "photometric objects",
 }
 BRIDGE_TITLES = {"auto": "Auto", "linked": "Linked", "aligned": "Aligned"}
+BRIDGE_NAMES = {"same": "own space", "linked": "linked", "aligned": "aligned"}
+"""How a hit says over which bridge it came; one of its own kind needed none."""
+
+QUERY_ITSELF = "the query itself"
+"""What an object of the query's own source was linked through."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,8 @@ class Card:
     @property
     def name(self) -> str:
         """The neighbour for people who cannot see it."""
-        return f"neighbour {self.rank}, {self.key}" + (f", {self.facts}" if self.facts else "")
+        facts = f", {self.facts}" if self.facts else ""
+        return f"neighbour {self.rank}, {self.key}{facts}, {self.bridge}"
 
 
 def count_words(count: int, modality: str) -> str:
@@ -127,6 +136,11 @@ def facts_words(redshift: float, object_class: str, magnitude: float = math.nan)
 def bridge_words(bridge: str, modality: str, via: str = "") -> str:
     """Return what a bridge means for one hit of this modality."""
     thing = SINGULAR.get(modality, modality)
+    if via == QUERY_ITSELF:
+        return (
+            f"Linked: this {thing} is of the query's own source, within 1 arcsec of it. Nothing "
+            "was compared."
+        )
     if bridge == "linked":
         through = f" ({via})" if via else ""
         return (
@@ -139,7 +153,7 @@ def bridge_words(bridge: str, modality: str, via: str = "") -> str:
             f"Aligned: the query and this {thing} are compared in a shared space, into which both "
             "modalities were mapped with pairs of observations of the same sources."
         )
-    return f"Same space: the query and this {thing} are compared directly, vector with vector."
+    return f"Own space: the query and this {thing} are compared directly, vector with vector."
 
 
 def query_title(query: Query) -> str:
@@ -173,6 +187,9 @@ def _card(hits: Hits, row: int) -> Card:
     bridge, modality = str(hits.bridge[row]), str(hits.modality[row])
     percentile = float(hits.percentile[row])
     words = percentile_words(percentile)
+    via = str(hits.via[row])
+    if bridge == "linked" and via in ("", hits.query.key):
+        via = QUERY_ITSELF
     score = f"{float(hits.score[row]):.3f}"
     return Card(
         key=str(hits.key[row]),
@@ -189,9 +206,9 @@ def _card(hits: Hits, row: int) -> Card:
             float(hits.redshift[row]), str(hits.object_class[row]), float(hits.magnitude[row])
         ),
         position=position_words(float(hits.ra_deg[row]), float(hits.dec_deg[row])),
-        bridge="same space" if bridge == "same" else bridge,
-        bridge_title=bridge_words(bridge, modality, str(hits.via[row])),
-        via=str(hits.via[row]),
+        bridge=BRIDGE_NAMES.get(bridge, bridge),
+        bridge_title=bridge_words(bridge, modality, via),
+        via=via,
         modality=modality,
         link=str(hits.link[row]),
     )

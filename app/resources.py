@@ -1,12 +1,15 @@
-"""All caching of the page: the open index, and this session's encoded files."""
+"""All caching of the page: the open index, this session's encoded files, estimates."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
+from app.properties import Estimate
 from app.state import FileAsked
 from indexer import (
+    PropertyReader,
     Query,
     ReadError,
     Searcher,
@@ -14,11 +17,12 @@ from indexer import (
     Upload,
     open_searcher,
     read_image_file,
+    read_labels,
     read_spectrum_file,
     read_xp_file,
 )
 
-__all__ = ["examples", "open_current", "query_of_file"]
+__all__ = ["estimates_of", "examples", "open_current", "property_reader", "query_of_file"]
 
 EXAMPLES_PER_RELEASE = 6
 
@@ -88,3 +92,57 @@ def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
             # Whoever asks for a choice among objects has understood the file.
             understood = isinstance(no_xp, SeveralObjectsError)
             raise (no_xp if understood else no_spectrum) from None
+
+
+def property_reader(
+    searcher: Searcher, index_id: str, labels: Sequence[Path] = ()
+) -> PropertyReader:
+    """Return the reader of properties of an index; tables that changed are read anew.
+
+    Parameters
+    ----------
+    labels
+        Tables of labels; without any the catalogue's own columns are read.
+
+    Raises
+    ------
+    IndexerError
+        If a table cannot be read, with its name and the reason.
+    """
+    return _reader(searcher, index_id, tuple((str(path), _stamp(path)) for path in labels))
+
+
+def _stamp(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the labels …")
+def _reader(
+    _searcher: Searcher, index_id: str, labels: tuple[tuple[str, int], ...]
+) -> PropertyReader:
+    del index_id  # part of the cache's key only
+    paths = [path for path, _ in labels]
+    return PropertyReader(_searcher, read_labels(*paths) if paths else None)
+
+
+@st.cache_resource(
+    scope="session",
+    max_entries=32,
+    show_spinner="Asking labelled neighbours (the first time takes longer: it measures how well "
+    "each property can be read) …",
+)
+def estimates_of(
+    _reader: PropertyReader, _query: Query, index_id: str, with_labels: bool, asked: str | FileAsked
+) -> tuple[Estimate, ...]:
+    """Return estimates of everything that is known of some object of the index.
+
+    Parameters
+    ----------
+    index_id, with_labels, asked
+        What the answer depends on; `asked` is the query's key or its file.
+    """
+    del index_id, with_labels, asked  # parts of the cache's key only
+    return _reader.read(_query, _reader.names)

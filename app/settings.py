@@ -12,7 +12,7 @@ DEFAULT_INDEX = Path("var/demo/index")
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the page finds its index and its weights.
+    """Where the page finds its index, its weights and its labels.
 
     Parameters
     ----------
@@ -20,10 +20,14 @@ class Settings:
         The index to serve: ``AION_SEARCH_INDEX``.
     weights
         The encoder for uploaded files: ``AION_SEARCH_WEIGHTS``. None: those that built the index.
+    labels
+        Tables of labels for properties from neighbours: ``AION_SEARCH_LABELS``, several joined as
+        in ``PATH``. The catalogue's own columns need none.
     """
 
     index_dir: Path
     weights: str | None
+    labels: tuple[Path, ...] = ()
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -31,7 +35,9 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     values = os.environ if environment is None else environment
     index = values.get("AION_SEARCH_INDEX", "").strip()
     weights = values.get("AION_SEARCH_WEIGHTS", "").strip()
+    labels = values.get("AION_SEARCH_LABELS", "").split(os.pathsep)
     return Settings(
         index_dir=Path(index).expanduser() if index else DEFAULT_INDEX,
         weights=weights or None,
+        labels=tuple(Path(each.strip()).expanduser() for each in labels if each.strip()),
     )

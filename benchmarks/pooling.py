@@ -12,6 +12,7 @@ Markdown and one JSON object on the last line.
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.coordinates import Latitude, Longitude
@@ -31,6 +32,9 @@ TITLES = {
     Pooling.MEAN_OUTPUT: "mean of the output, as published",
     Pooling.MEAN_CONTEXT: "constant removed",
     Pooling.MEAN_ENCODER: "before the projection",
+    Pooling.PART_MEANS: "the same, means of parts",
+    Pooling.LAYERED_PART_MEANS: "the same, of two layers",
+    Pooling.LEARNED: "learned",
 }
 KEYS = {
     "legacysurvey": "tok_image",
@@ -39,6 +43,8 @@ KEYS = {
     "desi": "tok_spectrum_desi",
 }
 TOKENS = {"image": 576, "spectrum": 273}
+KEPT = 192
+"""Dimensions kept by whitening, as an index keeps them."""
 
 
 def cells(first: int, count: int) -> np.ndarray:
@@ -52,44 +58,63 @@ def cells(first: int, count: int) -> np.ndarray:
     return np.asarray(lonlat_to_healpix(ra, dec, 29), np.int64)
 
 
-def encode(
+def tokenize(
     encoder: Encoder, sky: PackedSky, surveys: tuple[str, str]
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return vectors before the projection: alone and together, by modality."""
-    alone: dict[str, list[np.ndarray]] = {"image": [], "spectrum": []}
-    together: dict[str, list[np.ndarray]] = {"image": [], "spectrum": []}
+) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return the tokens of every source: of each modality alone, and of both together."""
+    tokens: dict[str, list[dict[str, np.ndarray]]] = {"image": [], "spectrum": [], "together": []}
     for start in range(0, len(sky), 100):
         rows = range(start, min(start + 100, len(sky)))
         pairs = [tuple(observe(sky, row, survey) for survey in surveys) for row in rows]
-        for column, modality in enumerate(alone):
-            alone[modality].append(encoder.encode_alone([pair[column] for pair in pairs]))
-        joint = encoder.encode(pairs)
-        for modality, parts in together.items():
-            parts.append(joint.vectors[modality])
-    return {
-        "alone": {name: np.concatenate(parts) for name, parts in alone.items()},
-        "together": {name: np.concatenate(parts) for name, parts in together.items()},
-    }
+        table = encoder.encode(pairs, tokens=True).tokens
+        assert table is not None
+        for place in range(len(pairs)):
+            each = {KEYS[survey]: table[KEYS[survey]][place] for survey in surveys}
+            tokens["together"].append(each)
+            for modality, survey in zip(TOKENS, surveys, strict=True):
+                tokens[modality].append({KEYS[survey]: each[KEYS[survey]]})
+    return tokens
 
 
-def pooled(encoder: Encoder, vectors: np.ndarray, key: str, pooling: Pooling) -> np.ndarray:
-    """Turn means of the encoder's last layer into those of another pooling."""
-    if pooling is Pooling.MEAN_ENCODER:
-        return vectors
-    model = encoder.model
-    weight = model.decoder_proj_context.weight.detach().numpy()
-    projected = vectors @ weight.T
-    if pooling is Pooling.MEAN_CONTEXT:
-        return np.asarray(projected)
-    embedding = model.encoder_embeddings[key]
-    constant = (embedding.pos_emb[0].mean(dim=0) + embedding.mod_emb[0]).detach().numpy()
-    return np.asarray(projected + constant)
+def vectors_of(
+    encoder: Encoder, tokens: dict[str, list[dict[str, np.ndarray]]]
+) -> dict[str, np.ndarray]:
+    """Return vectors: of each modality alone, and of both together (mean over the mixture)."""
+    out = {}
+    for name, objects in tokens.items():
+        found = encoder.transformer.encode(objects)
+        parts = {
+            modality: np.stack([each[modality] for each in found])
+            for modality in TOKENS
+            if modality in found[0]
+        }
+        if len(parts) == 1:
+            out[name] = parts[name]
+        elif len({values.shape[1] for values in parts.values()}) == 1:
+            # The mean over the mixture is the mean of the two, weighted by their counts.
+            out[name] = sum(TOKENS[key] * values for key, values in parts.items()) / sum(
+                TOKENS.values()
+            )
+        else:
+            # Means of parts have another length in each modality: joined, not mixed.
+            out[name] = np.concatenate(list(parts.values()), axis=1)
+    return out
 
 
 def treatments(vectors: np.ndarray, gallery: np.ndarray) -> dict[str, np.ndarray]:
     """Return vectors raw, centred and whitened with what the gallery says."""
-    mean, projection = finite_whitening(vectors[gallery])
+    mean, projection = finite_whitening(vectors[gallery], KEPT)
     return {"raw": vectors, "centred": vectors - mean, "whitened": (vectors - mean) @ projection}
+
+
+def cosine_recall(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Return R@10 of the partner by plain cosine; None between vectors of unlike lengths."""
+    if one.shape[1] != other.shape[1]:
+        return None
+    one, other = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (one, other))
+    scores = one @ other.T
+    ranks = (scores > scores.diagonal()[:, None]).sum(axis=1)
+    return float((ranks < 10).mean())
 
 
 def main() -> None:
@@ -107,9 +132,11 @@ def main() -> None:
     sky = packed_sky(paths)
     first = chunk * int(paths[0].stem)
     surveys = (given.image, given.spectrum)
-    encoder = open_encoder(given.weights)
-    encoder.transformer.pooling = Pooling.MEAN_ENCODER
-    vectors = encode(encoder, sky, surveys)
+    own = open_encoder(given.weights)
+    tokens = tokenize(own, sky, surveys)
+    poolings = [each for each in TITLES if each is not Pooling.LEARNED]
+    if own.identity.pooling is Pooling.LEARNED:
+        poolings.append(Pooling.LEARNED)
     asking, order = held_out_cells(cells(first, len(sky)))
     gallery, labels = ~asking, sky.labels
 
@@ -123,31 +150,16 @@ def main() -> None:
         }
 
     rows = []
-    for pooling, title in TITLES.items():
-        sides = {
-            modality: treatments(
-                pooled(encoder, vectors["alone"][modality], KEYS[survey], pooling), gallery
-            )
-            for modality, survey in zip(TOKENS, surveys, strict=True)
-        }
-        # The mean over the mixture is the mean of the two, weighted by their counts of tokens.
-        mixture = sum(
-            TOKENS[modality] * pooled(encoder, vectors["together"][modality], KEYS[survey], pooling)
-            for modality, survey in zip(TOKENS, surveys, strict=True)
-        ) / sum(TOKENS.values())
-        sides["joint"] = treatments(np.asarray(mixture), gallery)
+    for pooling in poolings:
+        vectors = vectors_of(open_encoder(given.weights, pooling=pooling), tokens)
+        sides = {name: treatments(values, gallery) for name, values in vectors.items()}
+        sides["joint"] = sides.pop("together")
         for treatment in ("raw", "centred", "whitened"):
-            row = {"pooling": title, "treatment": treatment}
+            row: dict[str, Any] = {"pooling": TITLES[pooling], "treatment": treatment}
             for side, values in sides.items():
                 row[side] = score(values[treatment])
             image, spectrum = sides["image"][treatment], sides["spectrum"][treatment]
-            unit = [
-                side[asking] / np.linalg.norm(side[asking], axis=1, keepdims=True)
-                for side in (image, spectrum)
-            ]
-            scores = unit[0] @ unit[1].T
-            ranks = (scores > scores.diagonal()[:, None]).sum(axis=1)
-            row["cosine_r_at_10"] = float((ranks < 10).mean())
+            row["cosine_r_at_10"] = cosine_recall(image[asking], spectrum[asking])
             row["linear_map"] = dict(
                 partner_ranks(
                     (image[gallery], spectrum[gallery]), (image[asking], spectrum[asking])
@@ -169,9 +181,10 @@ def main() -> None:
             f"{row[side]['class']:.3f} / {row[side]['redshift_r2']:.2f}"
             for side in ("image", "spectrum", "joint")
         ]
+        cosine = row["cosine_r_at_10"]
         print(
             f"| {row['pooling']} | {row['treatment']} | {' | '.join(cells_of)} | "
-            f"{row['cosine_r_at_10']:.3f} | {row['linear_map']['r_at_10']:.3f} |"
+            f"{'-' if cosine is None else f'{cosine:.3f}'} | {row['linear_map']['r_at_10']:.3f} |"
         )
     print()
     print(json.dumps({"gallery": int(gallery.sum()), "asking": int(asking.sum()), "rows": rows}))

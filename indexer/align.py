@@ -82,12 +82,16 @@ def fit_heads(
     pairs: Sequence[ReleasePairs],
     modalities: Sequence[str] = ALIGNED_MODALITIES,
     *,
+    brought: Mapping[str, LinearHead] | None = None,
     pairs_at_most: int = PAIRS_AT_MOST,
     seed: int = 0,
     training: Training | None = None,
     progress: Progress = silent,
 ) -> Aligned | str:
     """Fit heads to linked pairs, and choose between linear and residual ones.
+
+    Heads that the encoder brought, learned on other pairs, are a third choice; residual ones are
+    begun at whichever linear ones recover more on the validation cells.
 
     The first two modalities (in their order) that share enough pairs span the space; the others
     join it where they share enough pairs with these.
@@ -98,6 +102,8 @@ def fit_heads(
         From `gather_pairs`.
     modalities
         Those that the index has, in the order of `ALIGNED_MODALITIES`.
+    brought
+        Heads of the encoder by modality; used if it has them for all that are aligned.
     pairs_at_most
         More are passed over, evenly.
     seed
@@ -129,15 +135,22 @@ def fit_heads(
     known, judged = galleries(validation), galleries(test)
     chosen: Heads = linear
     figures: dict[str, Any] = {"linear": recalls(linear, known, seed=seed)}
-    tried = _residual(fit, sides, known, seed, training, progress)
+    start, origin = None, "fitted"
+    if brought and known and set(sides) <= set(brought):
+        given = {side: brought[side] for side in sides}
+        figures["brought"] = recalls(given, known, seed=seed)
+        if mean_recall(given, known) > mean_recall(linear, known):
+            chosen, start, origin = given, given, "brought by the encoder"
+    tried = _residual(fit, sides, known, start, seed, training, progress)
     if isinstance(tried, Contrastive):
         figures["residual"] = recalls(tried.heads, known, seed=seed)
         # At step 0 they are linear heads with more numbers.
-        if tried.step > 0 and tried.score > mean_recall(linear, known):
+        if tried.step > 0 and tried.score > mean_recall(chosen, known):
             chosen = tried.heads
     on_test = recalls(chosen, judged, seed=seed)
     facts = {
         "method": next(iter(chosen.values())).kind,
+        "start": origin,
         "dimensions": next(iter(chosen.values())).dim,
         "pairs": sum(len(each) for each in fit),
         "validation_pairs": sum(len(each) for each in validation),
@@ -230,6 +243,7 @@ def _residual(
     fit: Sequence[ReleasePairs],
     sides: Sequence[str],
     known: Sequence[Gallery],
+    start: Mapping[str, LinearHead] | None,
     seed: int,
     training: Training | None,
     progress: Progress,
@@ -241,7 +255,7 @@ def _residual(
     if not known:
         return "not tried: too few validation pairs to choose by"
     return fit_contrastive(
-        _linear(fit, sides, RESIDUAL_DIMENSIONS),
+        start or _linear(fit, sides, RESIDUAL_DIMENSIONS),
         [each.block() for each in fit if len(each) > 1],
         lambda heads: mean_recall(heads, known),
         seed=seed,

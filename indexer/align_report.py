@@ -8,6 +8,9 @@ from indexer.printing import aligned
 
 __all__ = ["aligned_text"]
 
+_KINDS = ("linear", "brought", "residual")
+"""Fitted here; as the encoder brought them; with a small network, begun at the better of these."""
+
 
 def aligned_text(facts: Mapping[str, Any]) -> str:
     """Return which heads were chosen, on what, and what they recover.
@@ -19,7 +22,8 @@ def aligned_text(facts: Mapping[str, Any]) -> str:
     """
     cells = facts["split"]["cells"]
     lines = [
-        f"{facts['method']} heads into {facts['dimensions']} dimensions, fitted on "
+        f"{facts['method']} heads ({facts.get('start', 'fitted')}) into {facts['dimensions']} "
+        f"dimensions, on "
         f"{facts['pairs']:,} linked pairs in {cells['training']:,} cells of HEALPix order "
         f"{facts['split']['healpix_order']} (seed {facts['seed']})",
         f"chosen on {facts['validation_pairs']:,} pairs in {cells['validation']:,} cells, tested "
@@ -32,13 +36,13 @@ def aligned_text(facts: Mapping[str, Any]) -> str:
     rows = [
         [
             name.replace("_", " "),
-            *(_figure(validation.get(kind, {}).get(name)) for kind in ("linear", "residual")),
+            *(_figure(validation.get(kind, {}).get(name)) for kind in _KINDS),
             _figure(test.get(name)),
             f"{test[name]['queries']:,}" if name in test else "",
         ]
         for name in names
     ]
-    header = [f"partner within {RECALL_AT}", "linear", "residual", "test, chosen", "queries"]
+    header = [f"partner within {RECALL_AT}", *_KINDS, "test, chosen", "queries"]
     return "\n".join([*lines, "", aligned(header, rows, set(header[1:]))])
 
 

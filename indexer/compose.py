@@ -200,6 +200,7 @@ class Composer:
             count=count,
             keep=self.encoder.identity.dim,
             encoder=self.encoder.identity.digest,
+            comparable=self.encoder.identity.comparable(modality),
             reference=self.encoder.reference_spaces.get(modality),
         )
 

@@ -16,8 +16,8 @@ over objects like those of the index with such a spread.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from math import ceil, floor
+from dataclasses import dataclass, replace
+from math import ceil, floor, nan
 from typing import Any
 
 import numpy as np
@@ -105,11 +105,14 @@ class Errors:
         Largest spread of each group but the last, ascending.
     smallest_spread
         Added to every spread, so that neighbours which agree by chance claim no certainty.
+    coverage
+        Share of these objects that their 68 % and 95 % intervals hold; see `errors_of`.
     """
 
     scaled: tuple[Float64[np.ndarray, " n"], ...]
     edges: Float64[np.ndarray, " groups_less_one"]
     smallest_spread: float
+    coverage: tuple[float, float] = (nan, nan)
 
     def interval(self, median: float, spread: float, coverage: float) -> tuple[float, float]:
         """Return the interval of a query about its median.
@@ -117,30 +120,47 @@ class Errors:
         The ranks leave (1 - coverage) / 2 of n + 1 objects on either side, rounded outwards.
         """
         scaled = self.scaled[int(np.searchsorted(self.edges, spread, side="left"))]
-        count, tail = len(scaled), 0.5 * (1.0 - coverage)
-        low = max(floor((count + 1) * tail), 1) - 1
-        high = min(ceil((count + 1) * (1.0 - tail)), count) - 1
+        low, high = _ends(scaled, coverage)
         scale = spread + self.smallest_spread
-        return (float(median + scale * scaled[low]), float(median + scale * scaled[high]))
+        return float(median + scale * low), float(median + scale * high)
 
 
 def errors_of(
     errors: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], smallest_spread: float
 ) -> Errors:
-    """Group errors by the spread of the neighbours behind them.
+    """Group errors by the spread of the neighbours behind them, and measure what intervals hold.
 
     Every group has `GROUP` objects at least, and equal spreads are in one; fewer than twice as
-    many make one group.
+    many make one group. Every other object is judged by the errors of the rest, and these by
+    theirs: none by its own.
 
     Parameters
     ----------
     errors
-        Truth less median.
+        Truth less median of each object, in any order that says nothing of its error.
     spreads
         Of the neighbours.
     smallest_spread
         As in `Errors`.
     """
+    halves = slice(0, None, 2), slice(1, None, 2)
+    inside = np.zeros(2)
+    for judged, others in (halves, halves[::-1]):
+        if not len(errors[others]):
+            continue
+        rest = _grouped(errors[others], spreads[others], smallest_spread)
+        for error, spread in zip(errors[judged].tolist(), spreads[judged].tolist(), strict=True):
+            for at, share in enumerate((SHARE_68, SHARE_95)):
+                low, high = rest.interval(0.0, spread, share)
+                inside[at] += low <= error <= high
+    held = inside / len(errors)
+    whole = _grouped(errors, spreads, smallest_spread)
+    return replace(whole, coverage=(float(held[0]), float(held[1])))
+
+
+def _grouped(
+    errors: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], smallest_spread: float
+) -> Errors:
     order = np.argsort(spreads, kind="stable")
     ascending, scaled = spreads[order], (errors / (spreads + smallest_spread))[order]
     starts, start = [0], 0
@@ -153,6 +173,13 @@ def errors_of(
     groups = np.split(scaled, starts[1:])
     edges = ascending[np.array(starts[1:], np.int64) - 1]
     return Errors(tuple(np.sort(each) for each in groups), edges, smallest_spread)
+
+
+def _ends(scaled: Float64[np.ndarray, " n"], coverage: float) -> tuple[float, float]:
+    count, tail = len(scaled), 0.5 * (1.0 - coverage)
+    low = max(floor((count + 1) * tail), 1) - 1
+    high = min(ceil((count + 1) * (1.0 - tail)), count) - 1
+    return float(scaled[low]), float(scaled[high])
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,6 +201,9 @@ class NumberEstimate:
         Of neighbours.
     keys, values, weights
         The neighbours, nearest first: the weighted distribution itself.
+    coverage
+        Shares of labelled objects of the index whose 68 % and 95 % intervals hold the truth, their
+        own error apart; NaN where it was not measured.
     """
 
     name: str
@@ -185,6 +215,7 @@ class NumberEstimate:
     keys: tuple[str, ...]
     values: Float64[np.ndarray, " n"]
     weights: Float64[np.ndarray, " n"]
+    coverage: tuple[float, float] = (nan, nan)
 
     def document(self) -> dict[str, Any]:
         """Return plain values that JSON can hold."""
@@ -195,6 +226,7 @@ class NumberEstimate:
             "interval_68": [_short(end) for end in self.interval_68],
             "interval_95": [_short(end) for end in self.interval_95],
             "calibrated": self.calibrated,
+            "coverage": [_short(share) for share in self.coverage],
             "effective_number": _short(self.effective_number),
             "neighbours": _neighbours(self.keys, [_short(v) for v in self.values], self.weights),
         }

@@ -13,7 +13,14 @@ from indexer.errors import QueryError
 from indexer.index_file import Index
 from indexer.segment import Segment
 
-__all__ = ["CATALOGUE_VALUES", "LabelSource", "Values", "is_known", "known_values"]
+__all__ = [
+    "CATALOGUE_VALUES",
+    "LabelSource",
+    "Values",
+    "is_known",
+    "known_values",
+    "property_names",
+]
 
 CATALOGUE_VALUES = ("redshift", "object_class", "magnitude")
 """Columns of every catalogue. Redshifts count only where the survey trusts them; magnitudes are
@@ -40,6 +47,13 @@ class LabelSource(Protocol):
 def is_known(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return True where a value is known."""
     return np.asarray(np.isfinite(values) if values.dtype.kind == "f" else values != "")
+
+
+def property_names(labels: LabelSource | None = None) -> tuple[str, ...]:
+    """Return what is known of some object: columns, then labels that are not one of these."""
+    there = () if labels is None else labels.names
+    columns = {*CATALOGUE_VALUES, *(_LABELS.get(name, name) for name in CATALOGUE_VALUES)}
+    return (*CATALOGUE_VALUES, *(name for name in there if name not in columns))
 
 
 def known_values(index: Index, name: str, labels: LabelSource | None = None) -> Values:

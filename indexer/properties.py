@@ -8,6 +8,7 @@ counts.
 import threading
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from indexer.estimates import (
     weighted_quantile,
 )
 from indexer.index_file import Index
-from indexer.known_values import LabelSource, Values, is_known, known_values
+from indexer.known_values import LabelSource, Values, is_known, known_values, property_names
 from indexer.labelled import (
     LabelledNeighbours,
     Place,
@@ -123,6 +124,11 @@ class PropertyReader:
         self.neighbours = neighbours
         self._known: dict[tuple[str, str], _Known] = {}
         self._lock = threading.Lock()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What can be read: the columns of the catalogue, then the labels."""
+        return property_names(self.labels)
 
     def read(self, query: Query, names: Sequence[str]) -> tuple[Estimate, ...]:
         """Return an estimate of each property, or a reason why there is none.
@@ -219,6 +225,7 @@ class PropertyReader:
             keys=keys,
             values=values,
             weights=weights,
+            coverage=(nan, nan) if known.errors is None else known.errors.coverage,
         )
 
     def _known_of(self, modality: str, name: str) -> _Known:

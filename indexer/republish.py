@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Never
 
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
 from aion_encoder.observations import Observation
 from indexer.build import builder_name, files_of
@@ -17,6 +18,7 @@ from indexer.layout import INDEX_FILE, next_dir, next_index_file, staged_dir
 from indexer.progress import Announce, mute
 from indexer.publish import adopt, collect_garbage, publish, published
 from indexer.verify import verify
+from indexer.weights import bridges_of
 
 __all__ = ["republish"]
 
@@ -26,6 +28,7 @@ class _Published:
     """The encoder of an index, as far as it is known without its weights."""
 
     identity: EncoderIdentity
+    bridges: Mapping[str, LinearHead]
     reference_spaces: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -86,7 +89,8 @@ def republish(
             )
         collect_garbage(index)
         announce(gathering)
-        composer = Composer(index, before, _Published(before.encoder), builder_name())
+        encoder = _Published(before.encoder, bridges_of(before.encoder))
+        composer = Composer(index, before, encoder, builder_name())
         for name in before.releases:
             composer.keep(name)
         composer.link()

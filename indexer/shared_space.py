@@ -54,6 +54,7 @@ def fill_shared(
         fitted = fit_heads(
             gather_pairs(_Gathered(composer), ALIGNED_MODALITIES),
             _present(composer),
+            brought=composer.encoder.bridges,
             pairs_at_most=pairs_at_most,
             seed=seed,
             progress=progress,

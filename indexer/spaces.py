@@ -166,12 +166,14 @@ def fit_space(
     count: int,
     keep: int,
     encoder: str,
+    comparable: bool = False,
     reference: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None,
 ) -> Space:
     """Choose and fit the transform of a modality.
 
-    Whitening with the statistics of these vectors when there are 20 for each dimension; else the
-    encoder's own statistics when it brings any; else centring when there are 50; else nothing.
+    Nothing but unit length where raw vectors are comparable as they are. Otherwise whitening with
+    the statistics of these vectors when there are 20 for each dimension; else the encoder's own
+    statistics when it brings any; else centring when there are 50; else nothing.
 
     Parameters
     ----------
@@ -183,6 +185,8 @@ def fit_space(
         Dimensions of the space at most, where it is whitened here.
     encoder
         Digest of the identity of the encoder.
+    comparable
+        Whether its raw vectors compare by cosine as they are.
     reference
         Mean, shape (dim,), and projection, shape (dim, out), that came with the encoder.
     """
@@ -190,7 +194,9 @@ def fit_space(
     sample = sample.astype(np.float64)
     projection: np.ndarray[Any, Any] | None = None
     method: Literal["whitened", "reference", "centred", "none"]
-    if count >= WHITEN_FROM_PER_DIM * dim:
+    if comparable:
+        method, fitted_on, mean = "none", 0, np.zeros(dim)
+    elif count >= WHITEN_FROM_PER_DIM * dim:
         method, fitted_on = "whitened", len(sample)
         mean, projection = whitening(sample, keep)
     elif reference is not None:

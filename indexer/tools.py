@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aion_encoder.encoded import Encoded
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
 from aion_encoder.observations import Observation
 from indexer import readers
@@ -24,6 +25,10 @@ class EncoderLike(Protocol):
     @property
     def reference_spaces(self) -> Mapping[str, Any]:
         """Mean and projection per modality; may be empty."""
+
+    @property
+    def bridges(self) -> Mapping[str, LinearHead]:
+        """Heads between modalities; may be empty."""
 
     def encode(self, objects: Sequence[Sequence[Observation]]) -> Encoded:
         """Encode observations."""

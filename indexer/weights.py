@@ -1,11 +1,15 @@
 """Opens the weights that a person or an index names."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aion_encoder.bridges import read_bridges
+from aion_encoder.errors import CheckpointError
+from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
 
-__all__ = ["is_fake", "open_weights", "weights_of"]
+__all__ = ["bridges_of", "is_fake", "open_weights", "weights_of"]
 
 FAKE = "fake"
 
@@ -42,3 +46,21 @@ def weights_of(identity: EncoderIdentity) -> str:
     if identity.revision:
         return f"{identity.repository}@{identity.revision}"
     return identity.repository
+
+
+def bridges_of(identity: EncoderIdentity) -> Mapping[str, LinearHead]:
+    """Return the heads that came with an encoder; none if it is not at hand, or has none.
+
+    Only weights that are on this machine are looked at.
+    """
+    weights = weights_of(identity)
+    if weights != "demo" and not Path(weights).expanduser().is_dir():
+        return {}
+    # Imported here: it loads torch.
+    from aion_encoder.checkpoint import locate
+
+    try:
+        return read_bridges(locate(weights).directory, identity)
+    except CheckpointError:
+        # What is at hand is another version of these weights.
+        return {}

@@ -18,6 +18,8 @@ STAGE_NAMES = (
     "image-tokens",
     "other-tokens",
     "transformer",
+    "features",
+    "pooling",
     "card",
 )
 
@@ -29,7 +31,8 @@ def _card(
 ) -> None:
     from dataclasses import asdict
 
-    from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
+    from aion_encoder.training.card import write_card
+    from aion_encoder.training.measuring import encode_all, measure, write_spaces
     from aion_encoder.training.simulated import pack, packed_sky
     from aion_encoder.training.stages import recipe_from
 

@@ -1,217 +1,20 @@
-"""Measure a trained checkpoint on sources it never saw, and write its model card."""
+"""The model card: what a checkpoint was trained on and how, and what it is worth."""
 
 import json
-import logging
 import platform
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
-from multiprocessing import get_context
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aion_encoder.encoder import open_encoder
-from aion_encoder.reference_spaces import write_reference_spaces
-from aion_encoder.surveys import SURVEYS as ENCODER_SURVEYS
+from aion_encoder.identity import Pooling
 from aion_encoder.training.figures import draw_images, draw_losses, draw_spectra
-from aion_encoder.training.image_codec import image_codec_losses
-from aion_encoder.training.measures import (
-    encode_sky,
-    finite_whitening,
-    neighbour_scores,
-    partner_ranks,
-    principal_components,
-)
-from aion_encoder.training.simulated import BANDS, PackedSky, packed_sky
-from aion_encoder.training.spectrum_codec import spectrum_codec_losses
+from aion_encoder.training.measuring import FROZEN
+from aion_encoder.training.simulated import PackedSky
 from aion_encoder.training.stages import load_codecs
 
-__all__ = ["encode_all", "measure", "write_card", "write_spaces"]
-
-logger = logging.getLogger("aion_encoder")
-
-SURVEYS = ("legacysurvey", "hsc", "sdss", "desi", "gaia")
-MANY = ("legacysurvey", "desi")
-"""Surveys of which all sources are encoded: linear maps want pairs."""
-
-PAIRS = (("legacysurvey", "desi"), ("legacysurvey", "sdss"), ("hsc", "desi"), ("gaia", "desi"))
-
-
-def _raw_features(sky: PackedSky, survey: str) -> np.ndarray:
-    """Return what the principal components are taken of.
-
-    Arcsinh pixels (softened at 0.01 nanomaggies, as the codec does) at full resolution, or fluxes
-    over their mean, resampled to 1000 bins of the survey's own range.
-    """
-    if survey in BANDS:
-        softening = 0.01 if survey == "legacysurvey" else 0.63
-        pixels = sky.images[survey].astype(np.float32)
-        flat: np.ndarray = np.arcsinh(pixels / softening).reshape(len(sky), -1)
-        return flat
-    if survey == "gaia":
-        return np.asarray(np.arcsinh(sky.coefficients))
-    arrays = sky.spectra[survey]
-    grid = np.linspace(3850.0, 9150.0, 1000)
-    flux = np.stack(
-        [
-            np.interp(grid, wave, flux)
-            for wave, flux in zip(
-                arrays.wavelength_angstrom, arrays.flux.astype(np.float32), strict=True
-            )
-        ]
-    )
-    return np.asarray(flux / np.maximum(np.abs(flux).mean(axis=1, keepdims=True), 1e-3))
-
-
-def _encode_one(checkpoint: Path, paths: Sequence[Path], survey: str, first: int) -> np.ndarray:
-    """Encode one survey, file by file; rows before `first` stay NaN."""
-    import torch
-
-    torch.set_num_threads(1)
-    encoder = open_encoder(str(checkpoint))
-    parts, seen = [], 0
-    for path in paths:
-        sky = packed_sky([path])
-        if seen + len(sky) <= first:
-            width = encoder.identity.vector_dim(ENCODER_SURVEYS[survey].modality)
-            parts.append(np.full((len(sky), width), np.nan, np.float32))
-        else:
-            parts.append(encode_sky(encoder, sky, survey))
-        seen += len(sky)
-    return np.concatenate(parts)
-
-
-def encode_all(
-    checkpoint: Path, paths: Sequence[Path], cache: Path, *, few: int, jobs: int = 1
-) -> dict[str, np.ndarray]:
-    """Encode packed sources in every survey, or read what an earlier call kept.
-
-    Parameters
-    ----------
-    checkpoint
-        A directory in the official layout.
-    paths
-        Packed files.
-    cache
-        Where vectors are kept between calls.
-    few
-        Surveys outside `MANY` are encoded for the last files that hold this many sources.
-    jobs
-        Processes.
-    """
-    digest = open_encoder(str(checkpoint)).identity.digest
-    count = sum(_length(path) for path in paths)
-    names = {survey: cache / f"vectors-{digest}-{survey}-{count}-{few}.npy" for survey in SURVEYS}
-    missing = [survey for survey, name in names.items() if not name.exists()]
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        waiting = {
-            survey: pool.submit(
-                _encode_one, checkpoint, paths, survey, 0 if survey in MANY else count - few
-            )
-            for survey in missing
-        }
-        for survey, future in waiting.items():
-            np.save(names[survey], future.result())
-            logger.info("encoded %s", survey)
-    return {survey: np.load(name) for survey, name in names.items()}
-
-
-def _length(path: Path) -> int:
-    with np.load(path, allow_pickle=False) as stored:
-        return len(stored["coefficients"])
-
-
-def measure(
-    checkpoint: Path,
-    sky: PackedSky,
-    vectors: Mapping[str, np.ndarray],
-    *,
-    asking: int,
-    gallery: int,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Measure tokenizers and vectors.
-
-    Parameters
-    ----------
-    checkpoint
-        A directory in the official layout.
-    sky
-        Sources that were not trained on: the last `gallery` + `asking` of those encoded.
-    vectors
-        Survey to vectors of all encoded sources, of which `sky` holds the last.
-    asking
-        The last sources ask.
-    gallery
-        Those before them are what they ask.
-
-    Returns
-    -------
-    What goes into the card, as JSON can hold it.
-    """
-    codecs = load_codecs(checkpoint)
-    fit, ask = slice(len(sky) - asking - gallery, len(sky) - asking), slice(-asking, None)
-    out: dict[str, Any] = {"gallery": gallery, "asking": asking}
-    out["tokenizers"] = {
-        **{
-            survey: image_codec_losses(
-                codecs["image"], sky.images[survey][ask].astype(np.float32), bands
-            )
-            for survey, bands in BANDS.items()
-        },
-        **{
-            survey: spectrum_codec_losses(codecs["spectrum"], arrays.rows(ask))
-            for survey, arrays in sky.spectra.items()
-        },
-    }
-    labels = sky.labels
-    spaces: dict[str, np.ndarray] = {}
-    keep = open_encoder(str(checkpoint)).identity.dim
-    out["neighbours"] = {}
-    for survey in SURVEYS:
-        mean, projection = finite_whitening(vectors[survey][:-asking], keep)
-        spaces[survey] = (vectors[survey] - mean) @ projection
-        white = spaces[survey][-len(sky) :]
-        raw = _raw_features(sky, survey)
-        components = principal_components(raw[fit], raw[ask])
-        out["neighbours"][survey] = {
-            "vector": asdict(neighbour_scores(white[fit], white[ask], labels[fit], labels[ask])),
-            "principal_components": asdict(neighbour_scores(*components, labels[fit], labels[ask])),
-        }
-        logger.info("%s %s", survey, out["neighbours"][survey])
-    out["partners"] = {}
-    rng = np.random.default_rng(seed)
-    for one, other in PAIRS:
-        pair = (spaces[one][:-asking], spaces[other][:-asking])
-        asked = (spaces[one][-asking:], spaces[other][-asking:])
-        both = np.isfinite(pair[0]).all(axis=1) & np.isfinite(pair[1]).all(axis=1)
-        out["partners"][f"{one}->{other}"] = {
-            "pairs": int(both.sum()),
-            "linear_map": dict(partner_ranks(pair, asked)),
-            "linear_map_on_shuffled_pairs": dict(partner_ranks(pair, asked, shuffle=rng)),
-        }
-        logger.info("%s->%s %s", one, other, out["partners"][f"{one}->{other}"])
-    return out
-
-
-def write_spaces(checkpoint: Path, vectors: Mapping[str, np.ndarray], sources: int) -> None:
-    """Keep mean and whitening per modality beside the checkpoint, for indexes too small to fit."""
-    modalities = {
-        "image": ("legacysurvey", "hsc"),
-        "spectrum": ("sdss", "desi"),
-        "xp": ("gaia",),
-    }
-    encoder = open_encoder(str(checkpoint))
-    spaces = {
-        modality: finite_whitening(
-            np.concatenate([vectors[survey] for survey in surveys]), encoder.identity.dim
-        )
-        for modality, surveys in modalities.items()
-    }
-    facts = {"measured_on": f"{sources} simulated sources, each seen by all surveys"}
-    write_reference_spaces(checkpoint, spaces, encoder.identity, facts)
+__all__ = ["write_card"]
 
 
 def write_card(
@@ -238,11 +41,13 @@ def write_card(
     log = json.loads((logs / "transformer.json").read_text())
     keys = sorted({key for row in log for key in row if key not in ("step", "seconds")})
     draw_losses(log, keys, checkpoint / "losses.png")
+    learned = logs / "pooling.json"
+    pooling_log = json.loads(learned.read_text()) if learned.exists() else []
     (checkpoint / "measures.json").write_text(json.dumps(measures, indent=2) + "\n")
     (checkpoint / "recipe.json").write_text(
         json.dumps(recipe, indent=2, sort_keys=True, default=list) + "\n"
     )
-    (checkpoint / "README.md").write_text(_card(measures, recipe, log, hours, history))
+    (checkpoint / "README.md").write_text(_card(measures, recipe, log, pooling_log, hours, history))
 
 
 def _origin(recipe: Mapping[str, Any]) -> list[str]:
@@ -260,6 +65,38 @@ def _origin(recipe: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _pooling(recipe: Mapping[str, Any], log: list[Mapping[str, Any]]) -> list[str]:
+    """Say how the pooling was learned."""
+    if not log:
+        return []
+    labels = (
+        "Class and redshift of the simulated catalogue have a part in it: sources of one spectral\n"
+        "class and of like redshift should be the nearer ones."
+        if recipe["pooling"]["physics"]
+        else "No label has a part in it."
+    )
+    return [
+        "The transformer is then frozen, and a pooling is learned over its tokens",
+        "(`aion_encoder/learned_pooling.py`): vectors of one source must agree between surveys,",
+        "between modalities (through a linear map of each, which stays as a bridge) and with",
+        "turned, mirrored and shifted copies of the same picture, against all other sources of a",
+        "batch (symmetric InfoNCE).",
+        labels,
+        f"{recipe['pooling_sources']:,} of the same sources, batches of "
+        f"{recipe['pooling']['batch']}, {log[-1]['step']:,} steps. The plain means of the frozen",
+        'encoder stand beside it below ("frozen means": token embeddings and last layer, by',
+        "parts); `open_encoder(..., pooling=Pooling.LAYERED_PART_MEANS)` gives them.",
+        "",
+    ]
+
+
+_TITLES = {
+    str(Pooling.LEARNED): "learned pooling",
+    str(FROZEN): "frozen means",
+    "principal_components": "64 components",
+}
+
+
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
@@ -268,6 +105,7 @@ def _card(
     measures: Mapping[str, Any],
     recipe: Mapping[str, Any],
     log: list[Mapping[str, Any]],
+    pooling_log: list[Mapping[str, Any]],
     hours: Mapping[str, float],
     history: str,
 ) -> str:
@@ -306,6 +144,7 @@ def _card(
         "",
         f"The decoder keeps only the outputs {', '.join(recipe['domains_out'])}.",
         "",
+        *_pooling(recipe, pooling_log),
         *_origin(recipe),
         *([history.strip(), ""] if history else []),
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
@@ -351,21 +190,19 @@ def _card(
         "## Neighbours, on held-out sources",
         "",
         f"{measures['asking']:,} simulated sources ask a gallery of {measures['gallery']:,}",
-        "others; ten nearest by cosine. Vectors are centred and whitened (those of spectra, pooled",
-        f"by parts, down to {recipe['dim']} dimensions). Beside each, the same",
-        "with 64",
-        "principal components of the arcsinh pixels, of the fluxes over their mean, or of the",
-        "arcsinh coefficients. Ten classes (three spectral classes); redshift as log10(1 + z) of",
-        "galaxies and quasars.",
+        "others; ten nearest by cosine. Learned vectors are compared as they are, frozen means",
+        f"centred and whitened down to {recipe['dim']} dimensions. Beside them, 64 principal",
+        "components of the arcsinh pixels, of the fluxes over their mean, or of the arcsinh",
+        "coefficients. Ten classes (three spectral classes); redshift as log10(1 + z) of galaxies",
+        "and quasars.",
         "",
         "| observation | class accuracy | spectral class | redshift R2 | magnitude R2 |",
         "|---|---|---|---|---|",
     ]
     for survey, row in neighbours.items():
-        for name, title in (("vector", "aion-demo"), ("principal_components", "64 components")):
-            value = row[name]
+        for name, value in row.items():
             lines.append(
-                f"| {survey}, {title} | {value['class_accuracy']:.3f} | "
+                f"| {survey}, {_TITLES[name]} | {value['class_accuracy']:.3f} | "
                 f"{value['spectral_class_accuracy']:.3f} | {value['redshift_r2']:.2f} | "
                 f"{value['magnitude_r2']:.2f} |"
             )
@@ -374,7 +211,7 @@ def _card(
         "## From one modality to another, on held-out sources",
         "",
         "Rank of the partner among all asking sources, through a linear map (regularised",
-        "canonical correlation, whitened vectors) fitted on other held-out pairs; chance of R@10",
+        "canonical correlation) fitted on other held-out pairs; chance of R@10",
         f"is {10 / measures['asking']:.3f}.",
         "",
         "| from -> to | pairs fitted on | R@1 | R@10 | R@100 | median rank | "
@@ -382,10 +219,11 @@ def _card(
         "|---|---|---|---|---|---|---|",
     ]
     for name, row in partners.items():
-        value, control = row["linear_map"], row["linear_map_on_shuffled_pairs"]
-        lines.append(
-            f"| {name.replace('->', ' -> ')} | {row['pairs']:,} | {value['r_at_1']:.3f} | "
-            f"{value['r_at_10']:.3f} | {value['r_at_100']:.3f} | "
-            f"{value['median_rank']:.0f} | {control['r_at_10']:.3f} |"
-        )
+        for pooling, of_pooling in row.items():
+            value, control = of_pooling["linear_map"], of_pooling["linear_map_on_shuffled_pairs"]
+            lines.append(
+                f"| {name.replace('->', ' -> ')}, {_TITLES[pooling]} | {of_pooling['pairs']:,} | "
+                f"{value['r_at_1']:.3f} | {value['r_at_10']:.3f} | {value['r_at_100']:.3f} | "
+                f"{value['median_rank']:.0f} | {control['r_at_10']:.3f} |"
+            )
     return "\n".join(lines) + "\n"

@@ -1,18 +1,18 @@
-"""What a learned pooling is trained on: the frozen encoder's last layer for every token.
+"""What a learned pooling is trained on: the cells of observations that a frozen encoder saw.
 
 A working folder gets, for every file of packed sources, ``turned/*.npz`` (tokens of pictures that
-were turned, mirrored and shifted before they were tokenized) and ``features/<name>-*.npy`` (the
-last layer, float16), so that training a pooling costs no pass through the encoder.
+were turned, mirrored and shifted before they were tokenized) and ``features/<view>-*.npy`` (cells,
+float16), so that training a pooling costs no pass through the encoder.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from aion.modalities import Image as AionImage
-from jaxtyping import Float16, UInt16
+from jaxtyping import Float16, Int64, UInt16
 
 from aion_encoder.attention import fuse_attention
 from aion_encoder.checkpoint import load_transformer
@@ -41,8 +41,19 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """Token keys of one observation in each survey."""
 
+MODALITY = {
+    "legacysurvey": "image",
+    "hsc": "image",
+    "sdss": "spectrum",
+    "desi": "spectrum",
+    "gaia": "xp",
+}
+
 TURNED = "@turned"
 """Ends the names of pictures that were turned before they were tokenized."""
+
+VIEWS = (*KEYS, *(survey + TURNED for survey in IMAGE_KEYS))
+"""The ways in which a source is seen."""
 
 _BATCH = 50
 
@@ -87,9 +98,9 @@ def write_turned(codec: Any, sky_file: Path, folder: Path, seed: int) -> None:
 
 @torch.inference_mode()
 def features_of(
-    model: Any, tokens: Mapping[str, UInt16[np.ndarray, "n count"]], keys: tuple[str, ...]
-) -> Float16[np.ndarray, "n cells dim"]:
-    """Return the encoder's last layer for observations encoded alone, in the pooling's cells.
+    model: Any, tokens: Mapping[str, UInt16[np.ndarray, "n count"]], view: str
+) -> Float16[np.ndarray, "n cells size"]:
+    """Return the cells of observations encoded alone.
 
     Parameters
     ----------
@@ -97,28 +108,33 @@ def features_of(
         The official transformer, its attention fused.
     tokens
         Tokens by token key.
-    keys
-        The token keys of the observation.
+    view
+        One of `VIEWS`.
     """
-    count = len(tokens[keys[0]])
+    survey = view.removesuffix(TURNED)
+    turned = view[len(survey) :]
+    keys = KEYS[survey]
+    count = len(tokens[keys[0] + turned])
     parts = []
     for start in range(0, count, _BATCH):
-        embedded = []
+        embedded, codes = [], []
         for key in keys:
-            embedding = model.encoder_embeddings[key.removesuffix(TURNED)]
-            ids = torch.from_numpy(tokens[key][start : start + _BATCH].astype(np.int64))
-            embedded.append(embedding.token_emb(ids) + embedding.pos_emb + embedding.mod_emb)
-        hidden = torch.cat(embedded, dim=1)
+            embedding = model.encoder_embeddings[key]
+            ids = torch.from_numpy(tokens[key + turned][start : start + _BATCH].astype(np.int64))
+            embedded.append(embedding.token_emb(ids))
+            codes.append(embedding.pos_emb + embedding.mod_emb)
+        first = torch.cat(embedded, dim=1)
+        hidden = first + torch.cat([each.expand(1, -1, -1) for each in codes], dim=1)
         with torch.autocast("cpu", torch.bfloat16):
             for block in model.encoder:
                 hidden = block(hidden)
-        cells = cells_of(model.encoder_norm(hidden.float()))
+        cells = cells_of(MODALITY[survey], first, model.encoder_norm(hidden.float()))
         parts.append(cells.to(torch.float16).numpy())
     return np.concatenate(parts)
 
 
 def write_features(checkpoint: Path, work: Path, name: str) -> None:
-    """Write the features of all surveys of one packed file, unless they are there.
+    """Write the features of all views of one packed file, unless they are there.
 
     Parameters
     ----------
@@ -131,27 +147,23 @@ def write_features(checkpoint: Path, work: Path, name: str) -> None:
     """
     folder = work / "features"
     folder.mkdir(exist_ok=True)
-    model: Any = None
+    missing = [view for view in VIEWS if not (folder / f"{view}-{name}.npy").exists()]
+    if not missing:
+        return
+    model: Any = load_transformer(checkpoint)
+    fuse_attention(model.encoder)
     tokens: dict[str, np.ndarray] = {}
-    for survey, keys in (
-        *KEYS.items(),
-        *((survey + TURNED, (key + TURNED,)) for survey, key in IMAGE_KEYS.items()),
-    ):
-        path = folder / f"{survey}-{name}.npy"
-        if path.exists():
-            continue
-        if model is None:
-            model = load_transformer(checkpoint)
-            fuse_attention(model.encoder)
-            for part in (f"tokens/images-{name}", f"tokens/others-{name}", f"turned/{name}"):
-                tokens |= TokenSky.load(work / f"{part}.npz").tokens
+    for part in (f"tokens/images-{name}", f"tokens/others-{name}", f"turned/{name}"):
+        tokens |= TokenSky.load(work / f"{part}.npz").tokens
+    for view in missing:
+        path = folder / f"{view}-{name}.npy"
         partial = path.with_name(path.name + ".tmp.npy")
-        np.save(partial, features_of(model, tokens, keys))
+        np.save(partial, features_of(model, tokens, view))
         partial.replace(path)
 
 
 class Features:
-    """The features of many packed files, read where they lie.
+    """The features of many packed files, and what the catalogues say of the same sources.
 
     Parameters
     ----------
@@ -161,21 +173,24 @@ class Features:
         Stems of the packed files, in order.
     """
 
-    def __init__(self, work: Path, names: list[str]) -> None:
-        self._work, self._names = work, names
-        self._arrays: dict[str, list[np.ndarray]] = {}
-        first = np.load(work / "features" / f"desi-{names[0]}.npy", mmap_mode="r")
-        self._chunk = len(first)
+    def __init__(self, work: Path, names: Sequence[str]) -> None:
+        self._views = {
+            view: np.concatenate(
+                [np.load(work / "features" / f"{view}-{name}.npy") for name in names]
+            )
+            for view in VIEWS
+        }
+        labels: dict[str, list[np.ndarray]] = {"z": [], "spectral_class": []}
+        for name in names:
+            with np.load(work / "sky" / f"{name}.npz", allow_pickle=False) as stored:
+                for label, parts in labels.items():
+                    parts.append(stored[label])
+        self.redshift = np.concatenate(labels["z"]).astype(np.float64)
+        self.spectral_class = np.concatenate(labels["spectral_class"])
 
     def __len__(self) -> int:
-        return self._chunk * len(self._names)
+        return len(self.redshift)
 
-    def take(self, survey: str, rows: np.ndarray) -> np.ndarray:
+    def take(self, view: str, rows: Int64[np.ndarray, " m"]) -> Float16[np.ndarray, "m cells size"]:
         """Return the features of some sources, in the order given."""
-        if survey not in self._arrays:
-            self._arrays[survey] = [
-                np.load(self._work / "features" / f"{survey}-{name}.npy", mmap_mode="r")
-                for name in self._names
-            ]
-        arrays = self._arrays[survey]
-        return np.stack([arrays[row // self._chunk][row % self._chunk] for row in rows])
+        return np.asarray(self._views[view][rows])

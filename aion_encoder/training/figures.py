@@ -40,7 +40,8 @@ def draw_images(codec: Any, sky: PackedSky, rows: Sequence[int], path: Path) -> 
         for planes in (target.numpy(), decoded.numpy()):
             strips.append(np.concatenate([_colour(one, RGB[survey]) for one in planes], axis=1))
     picture = Picture.fromarray(np.concatenate(strips, axis=0))
-    picture.save(path, optimize=True)
+    # 256 colours: half the bytes, and a checkpoint is bundled with the code.
+    picture.quantize(256).save(path, optimize=True)
 
 
 def _polyline(

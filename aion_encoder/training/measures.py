@@ -4,7 +4,7 @@ Sources are split once: the first part is the gallery with known labels (and the
 linear maps are fitted), the second asks. Nothing measured here was used in training.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,14 +43,21 @@ class Neighbourhood:
 
 
 def encode_sky(
-    encoder: Encoder,
-    sky: PackedSky,
-    survey: str,
-    progress: Callable[[int, int], None] | None = None,
-) -> Float32[np.ndarray, "n dim"]:
-    """Return a raw vector per source, NaN where the observation is refused."""
-    width = encoder.identity.vector_dim(SURVEYS[survey].modality)
-    vectors = np.full((len(sky), width), np.nan, np.float32)
+    encoders: Sequence[Encoder], sky: PackedSky, survey: str
+) -> list[Float32[np.ndarray, "n dim"]]:
+    """Return a raw vector per source by each encoder, NaN where the observation is refused.
+
+    Parameters
+    ----------
+    encoders
+        Of the same weights, with different poolings: the first one tokenizes for all.
+    """
+    first, *others = encoders
+    modality = SURVEYS[survey].modality
+    vectors = [
+        np.full((len(sky), each.identity.vector_dim(modality)), np.nan, np.float32)
+        for each in encoders
+    ]
     for start in range(0, len(sky), 100):
         rows, objects = [], []
         for row in range(start, min(start + 100, len(sky))):
@@ -59,11 +66,20 @@ def encode_sky(
             except ObservationError:
                 continue
             rows.append(row)
-        encoded = encoder.encode(objects)
-        for values in encoded.vectors.values():
-            vectors[rows] = values
-        if progress is not None:
-            progress(min(start + 100, len(sky)), len(sky))
+        encoded = first.encode(objects, tokens=True)
+        if not encoded.vectors or encoded.tokens is None:
+            continue
+        vectors[0][rows] = encoded.vectors[modality]
+        tokens = [
+            {key: table[place] for key, table in encoded.tokens.items()}
+            if encoded.present[modality][place]
+            else {}
+            for place in range(len(rows))
+        ]
+        for values, other in zip(vectors[1:], others, strict=True):
+            for row, found in zip(rows, other.transformer.encode(tokens), strict=True):
+                if modality in found:
+                    values[row] = found[modality]
     return vectors
 
 

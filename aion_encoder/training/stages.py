@@ -7,7 +7,8 @@ state and the logs; the checkpoint is written in the official layout beside them
 import json
 import logging
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,21 @@ from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
 from aion.model import AION
 
+from aion_encoder.bridges import write_bridges
 from aion_encoder.checkpoint import Settings, load_transformer, locate
-from aion_encoder.checkpoint_writer import write_codec, write_settings, write_transformer
+from aion_encoder.checkpoint_writer import (
+    write_codec,
+    write_learned_pooling,
+    write_settings,
+    write_transformer,
+)
 from aion_encoder.codecs import load_codec
 from aion_encoder.identity import Pooling
 from aion_encoder.training.batches import XP_KEYS, MaskedRecipe, TokenSky
+from aion_encoder.training.features import Features, write_features, write_turned
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import train_transformer, transformer_config
+from aion_encoder.training.pooling import PoolingRecipe, train_pooling
 from aion_encoder.training.simulated import BANDS, SCALARS, PackedSky, pack, packed_sky
 from aion_encoder.training.spectrum_codec import (
     SPECTRUM_CODEC,
@@ -38,6 +47,8 @@ __all__ = ["STAGES", "Recipe", "load_codecs", "recipe_from", "run_stage"]
 logger = logging.getLogger("aion_encoder")
 
 Progress = Callable[[int, int], None]
+
+TITLE = "aion-demo: a demonstration trained on simulated data"
 
 
 @dataclass(frozen=True)
@@ -56,18 +67,26 @@ class Recipe:
     image: ImageRecipe = field(default_factory=ImageRecipe)
     spectrum: SpectrumRecipe = field(default_factory=SpectrumRecipe)
     masked: MaskedRecipe = field(default_factory=MaskedRecipe)
+    pooling: PoolingRecipe = field(default_factory=PoolingRecipe)
+    pooling_sources: int = 15000
+    """Of the training sources, the first are what the pooling is learned from."""
     image_codec: Mapping[str, Any] = field(default_factory=lambda: dict(IMAGE_CODEC))
     spectrum_codec: Mapping[str, Any] = field(default_factory=lambda: dict(SPECTRUM_CODEC))
     dim: int = 192
     encoder_depth: int = 6
     decoder_depth: int = 2
     num_heads: int = 6
-    domains_out: tuple[str, ...] = ("tok_spectrum_desi", "tok_spectrum_sdss", "tok_z")
+    domains_out: tuple[str, ...] = ("tok_z",)
     """What the released decoder can still give. The tables of the others would be two thirds of
     the file."""
 
 
-_PARTS = {"image": ImageRecipe, "spectrum": SpectrumRecipe, "masked": MaskedRecipe}
+_PARTS = {
+    "image": ImageRecipe,
+    "spectrum": SpectrumRecipe,
+    "masked": MaskedRecipe,
+    "pooling": PoolingRecipe,
+}
 
 
 def recipe_from(path: Path | None) -> Recipe:
@@ -232,6 +251,21 @@ def load_codecs(checkpoint: Path, wanted: tuple[str, ...] | None = None) -> dict
 KINDS = ("images", "others")
 
 
+@contextmanager
+def _claimed(target: Path) -> Iterator[bool]:
+    """Say whether a file is this process's to make: two may share a stage, whoever comes first."""
+    claim = target.with_suffix(".claimed")
+    try:
+        claim.touch(exist_ok=False)
+    except FileExistsError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        claim.unlink()
+
+
 def _tokens(work: Path, recipe: Recipe, kind: str, progress: Progress | None) -> None:
     wanted = ("image",) if kind == "images" else None
     codecs = load_codecs(work / "checkpoint", wanted)
@@ -239,15 +273,9 @@ def _tokens(work: Path, recipe: Recipe, kind: str, progress: Progress | None) ->
     paths = _chunks(work, recipe, recipe.sources)
     for done, path in enumerate(paths, 1):
         target = work / "tokens" / f"{kind}-{path.name}"
-        claim = target.with_suffix(".claimed")
-        # Two processes may share this stage: whoever claims a file first does it.
-        if not target.exists():
-            try:
-                claim.touch(exist_ok=False)
-            except FileExistsError:
-                continue
-            TokenSky(_tokenize(codecs, packed_sky([path]), kind)).save(target)
-            claim.unlink()
+        with _claimed(target) as mine:
+            if mine and not target.exists():
+                TokenSky(_tokenize(codecs, packed_sky([path]), kind)).save(target)
         if progress is not None:
             progress(done, len(paths))
 
@@ -304,10 +332,40 @@ def release_transformer(
     state = model.state_dict()
     small.load_state_dict({name: state[name] for name in small.state_dict()})
     write_transformer(checkpoint, small, released, half=True)
-    settings = Settings(
-        title="aion-demo: a demonstration trained on simulated data", pooling=Pooling.PART_MEANS
+    write_settings(checkpoint, Settings(title=TITLE, pooling=Pooling.LAYERED_PART_MEANS))
+
+
+def stage_features(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Turn and tokenize pictures, and encode the sources that the pooling is learned from."""
+    codec = load_codecs(work / "checkpoint", ("image",))["image"]
+    (work / "features").mkdir(exist_ok=True)
+    paths = _chunks(work, recipe, recipe.pooling_sources)
+    for done, path in enumerate(paths, 1):
+        with _claimed(work / "features" / path.name) as mine:
+            if mine:
+                write_turned(codec, path, work / "turned", recipe.seed)
+                write_features(work / "checkpoint", work, path.stem)
+        if progress is not None:
+            progress(done, len(paths))
+
+
+def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+    """Learn a pooling of the trained encoder, and make it the one that the checkpoint asks for."""
+    paths = _chunks(work, recipe, recipe.pooling_sources)
+    pooling, bridges, log = train_pooling(
+        recipe.dim,
+        Features(work, [path.stem for path in paths]),
+        recipe.pooling,
+        seed=recipe.seed,
+        state_path=work / "pooling.pt",
+        progress=progress,
     )
-    write_settings(checkpoint, settings)
+    _save_log(work, "pooling", log)
+    settings = Settings(title=TITLE, pooling=Pooling.LEARNED, learned=recipe.pooling.shape)
+    write_learned_pooling(work / "checkpoint", pooling, half=True)
+    write_settings(work / "checkpoint", settings)
+    identity = locate(str(work / "checkpoint")).identity(recipe.dim, Pooling.LEARNED)
+    write_bridges(work / "checkpoint", bridges, identity)
 
 
 STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
@@ -318,6 +376,8 @@ STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
     "image-tokens": stage_image_tokens,
     "other-tokens": stage_other_tokens,
     "transformer": stage_transformer,
+    "features": stage_features,
+    "pooling": stage_pooling,
 }
 
 

@@ -7,7 +7,9 @@ from app import resources, state
 from app.address import SAME
 from app.markup import STYLE
 from app.presentation import headline, index_sentence, modalities_in
-from app.settings import read_settings
+from app.settings import Settings, read_settings
+from app.verdicts import verdict_of
+from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
 from app.widgets.files import draw_uploads
 from app.widgets.masthead import draw_masthead
@@ -20,9 +22,11 @@ from app.widgets.problems import (
     draw_problem,
     draw_remarks,
 )
+from app.widgets.properties import draw_properties
 from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.starters import EXAMPLE_SEED, draw_starters
+from app.widgets.verdict import draw_verdict_warning
 from indexer import (
     AmbiguousError,
     IndexerError,
@@ -74,7 +78,7 @@ def draw() -> None:
     state.publish(state.current())
     with _body("start" if query is None else "answer"):
         if query is not None:
-            _answer(searcher, query)
+            _answer(searcher, query, settings)
         elif isinstance(refusal, AmbiguousError):
             draw_ambiguous(str(refusal), refusal.candidates)
         elif isinstance(refusal, SeveralObjectsError):
@@ -95,28 +99,38 @@ def _body(kind: str) -> DeltaGenerator:
     return st.container() if before == kind else st.empty().container()
 
 
-def _answer(searcher: Searcher, query: Query) -> None:
-    asked = state.current()
+def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
+    asked, file = state.current(), state.asked_file()
     to = None if asked.to == SAME else asked.to
     preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
+    hits, refusal = None, ""
+    try:
+        hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
+    except IndexerError as error:
+        refusal = str(error)
+    verdict = None if hits is None else verdict_of(query, hits)
     left, right = st.columns([1, 3.4], gap="medium")
     with left:
-        draw_query(searcher, query, preview)
+        draw_query(searcher, query, preview, verdict)
     with right:
-        try:
-            hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
-        except IndexerError as error:
-            draw_problem(str(error))
+        if hits is None:
+            draw_problem(refusal)
             return
         with st.container(horizontal=True, vertical_alignment="center", key="headline"):
             st.markdown(f"#### {headline(query, hits, asked.to)}", anchors=False, width="stretch")
             if len(hits):
+                draw_bridge(searcher, query, hits)
                 draw_downloads(hits)
+        draw_verdict_warning(verdict, of_file=file is not None)
+        # Above the neighbours, but drawn after them: an open panel must not hold them up.
+        properties = st.container()
         if len(hits):
             modality = str(hits.modality[0])
             draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
         else:
             draw_nothing_found()
+        with properties:
+            draw_properties(searcher, query, verdict, file, settings.labels)
 
 
 draw()

@@ -11,14 +11,18 @@ from app.presentation import (
     query_title,
     redshift_words,
 )
+from app.verdicts import VerdictWords
 from app.widgets.pictures import source_of
+from app.widgets.verdict import draw_verdict
 from indexer import Preview, Query, Searcher
 
 __all__ = ["draw_query"]
 
 
-def draw_query(searcher: Searcher, query: Query, preview: Preview | None) -> None:
-    """Draw the query's card."""
+def draw_query(
+    searcher: Searcher, query: Query, preview: Preview | None, verdict: VerdictWords | None
+) -> None:
+    """Draw the query's card: what it is, whether the index knows its like, how it was read."""
     title = query_title(query)
     with st.container(border=True, key="query_card", gap="small"):
         st.markdown("**Query**")
@@ -38,6 +42,7 @@ def draw_query(searcher: Searcher, query: Query, preview: Preview | None) -> Non
                 }
             )
         )
+        draw_verdict(verdict)
         if query.key:
             _draw_same_source(searcher, str(query.key))
         if query.assumptions:

@@ -50,6 +50,9 @@ class Bench:
         Of everything that is drawn.
     baselines
         What stands beside the encoder's vectors, by name.
+    gallery
+        Objects that are searched, at most: for classes and redshifts so many are drawn outside the
+        test cells, and partners of test cells stand among so many. By default all that there are.
     files
         The survey files behind the index and its encoder, for what takes pixels; None without.
     """
@@ -59,12 +62,15 @@ class Bench:
     queries: int = QUERIES
     seed: int = 0
     baselines: Mapping[str, Baseline] = field(default_factory=lambda: {PHOTOMETRY: photometry_of})
+    gallery: int | None = None
     files: SurveyFiles | None = None
     _known: dict[str, Values | None] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.queries < 1:
             raise ValueError(f"an evaluation needs at least one query, got {self.queries}")
+        if self.gallery is not None and self.gallery < 1:
+            raise ValueError(f"a gallery needs at least one object, got {self.gallery}")
 
     @property
     def searcher(self) -> Searcher:
@@ -123,6 +129,16 @@ class Bench:
             cells_sha256=hashlib.sha256(listed.encode()).hexdigest(),
             **more,
         )
+
+    def drawn(self, candidates: Bool[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
+        """Return True for `gallery` of the candidates, drawn at random; for all without a limit."""
+        candidates = np.asarray(candidates, bool)
+        if self.gallery is None or candidates.sum() <= self.gallery:
+            return candidates
+        numbers = np.random.default_rng(self.seed).permutation(np.flatnonzero(candidates))
+        kept = np.zeros(len(candidates), bool)
+        kept[numbers[: self.gallery]] = True
+        return kept
 
     def picked(self, numbers: Int64[np.ndarray, " n"], at_most: int | None = None) -> Any:
         """Return some of the numbers, evenly."""

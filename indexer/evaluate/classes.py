@@ -69,28 +69,33 @@ def _purity(
         bench.picked(np.flatnonzero(test)) if test.any() else bench.picked(np.arange(len(pool)))
     )
     vectors = pool.vectors(numbers)
-    gone = left_out(pool, pool, numbers, near=True)
+    limited = bench.gallery is not None and test.any() and not test.all()
+    kept = bench.drawn(~test) if limited else np.ones(len(pool), bool)
+    searched, answers = pool.only(kept), values[kept]
+    gone = left_out(searched, pool, numbers, near=True)
+    where = "all others" if limited else "everywhere"
     gallery = Gallery(
         f"{direction} with {label}",
-        len(pool),
-        split="queries from test cells, neighbours from everywhere" if test.any() else "all",
+        len(searched),
+        split=f"queries from test cells, neighbours from {where}" if test.any() else "all",
         healpix_order=bench.split.order,
         exclusion="2 arcsec around the query, and its source",
     )
-    shares = np.unique(values, return_counts=True)[1] / len(values)
+    shares = np.unique(answers, return_counts=True)[1] / len(answers)
     ways: dict[tuple[str, Mode], Lists] = {
-        ("", "exact"): exact_lists(pool, vectors, _K, gone),
-        ("", "index"): index_lists(pool, vectors, _K, gone),
-        ("", "random"): random_lists(len(pool), _K, gone, bench.seed),
+        ("", "exact"): exact_lists(searched, vectors, _K, gone),
+        ("", "index"): index_lists(searched, vectors, _K, gone),
+        ("", "random"): random_lists(len(searched), _K, gone, bench.seed),
     }
     for name, features_of in bench.baselines.items():
+        # Of all objects at once, so that queries and neighbours are brought to one scale.
         features = features_of(pool)
         if features is not None:
-            ways[name, "baseline"] = feature_lists(features, features[numbers], _K, gone)
+            ways[name, "baseline"] = feature_lists(features[kept], features[numbers], _K, gone)
     keys = pool.keys(numbers)
     confusions = []
     for (arm, mode), lists in ways.items():
-        found = lists.take(values, "")
+        found = lists.take(answers, "")
         recorder.add(
             f"purity.{label}",
             purity(found, values[numbers], _K),

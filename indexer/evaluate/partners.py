@@ -22,7 +22,7 @@ from indexer.evaluate.measures import (
     rank_of_partner,
 )
 from indexer.evaluate.physics import agreement
-from indexer.evaluate.pool import Pool
+from indexer.evaluate.pool import Pool, pool_of
 from indexer.evaluate.records import Gallery, Mode, Recorder, SuiteResult
 from indexer.evaluate.searches import Lists, index_lists, random_lists
 from indexer.index_file import Index
@@ -33,6 +33,9 @@ __all__ = ["OfIndex", "partners"]
 
 GALLERIES = (1000, 2000, 10_000, 100_000)
 """Sizes that are tried where there are as many objects, beside all there are."""
+
+PARTNERS = "partners of test cells"
+PARTNERS_AND_OTHERS = "partners and others of test cells"
 
 FOUND_AT = (1, 10, 100)
 _DEEPEST = 1000
@@ -183,14 +186,36 @@ def _direction(
     for arm, (own_space, to_space) in arms.items():
         asking = _side(bench, test, own_side, own, own_space)
         whole = _side(bench, test, to_side, to, to_space)
-        sizes = [size for size in GALLERIES if size < len(whole)]
-        for size in (*sizes, len(whole)):
-            pool = _sized(whole, size, bench.seed)
-            curves += _identity(bench, recorder, asking, pool, arm, direction)
+        wanted = {*GALLERIES, bench.gallery or GALLERIES[0]}
+        sizes = [size for size in sorted(wanted) if size < len(whole)]
+        pools = [(PARTNERS, _sized(whole, size, bench.seed)) for size in (*sizes, len(whole))]
+        among = whole
+        if bench.gallery is not None and len(whole) < bench.gallery:
+            among = _with_others(bench, whole, own)
+            pools += [(PARTNERS_AND_OTHERS, among)] if len(among) > len(whole) else []
+        for kind, pool in pools:
+            curves += _identity(bench, recorder, asking, pool, arm, direction, kind)
         agreement(bench, recorder, asking, whole, arm, direction)
         if arm == "aligned":
-            equal_brightness(bench, recorder, asking, whole, arm, direction)
+            equal_brightness(bench, recorder, asking, among, arm, direction)
     return curves
+
+
+def _with_others(bench: Bench, pool: Pool, other_modality: str) -> Pool:
+    """Fill a gallery up to the size that is asked for, with what has no partner.
+
+    Such objects of test cells are what a search meets beside the partner as well.
+    """
+    assert bench.gallery is not None
+    every = pool_of(bench.index, pool.modality, space=pool.space)
+    seen = pool_of(bench.index, other_modality).sources
+    others = np.flatnonzero(bench.test_cells(every.healpix_29) & ~np.isin(every.sources, seen))
+    kept = np.zeros(len(every), bool)
+    for name, rows in pool.rows.items():
+        kept[every.starts[name] + np.searchsorted(every.rows[name], rows)] = True
+    drawn = np.random.default_rng(bench.seed).permutation(others)
+    kept[drawn[: bench.gallery - len(pool)]] = True
+    return every.only(kept)
 
 
 def _sized(pool: Pool, size: int, seed: int) -> Pool:
@@ -214,13 +239,14 @@ def _identity(
     pool: Pool,
     arm: str,
     direction: str,
+    kind: str,
 ) -> list[dict[str, Any]]:
     numbers = bench.picked(np.flatnonzero(np.isin(asking.sources, pool.sources)))
     keys = asking.keys(numbers)
     vectors = asking.vectors(numbers)
     sources = asking.sources[numbers]
     gallery = Gallery(
-        f"partners of test cells, {len(pool)}",
+        f"{kind}, {len(pool)}",
         len(pool),
         split="test cells",
         healpix_order=bench.split.order,

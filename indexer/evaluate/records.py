@@ -28,6 +28,7 @@ QUERY_SCHEMA = pa.schema(
         ("metric", pa.string()),
         ("k", pa.int32()),
         ("gallery", pa.string()),
+        ("record", pa.int32()),
         ("query", pa.string()),
         ("value", pa.float64()),
         ("rank", pa.int64()),
@@ -35,8 +36,9 @@ QUERY_SCHEMA = pa.schema(
         ("true", pa.string()),
     ]
 )
-"""Columns of the rows behind the numbers. `rank` is that of the target, `predicted` and `true` a
-number or a class; each null where it has no meaning."""
+"""Columns of the rows behind the numbers. `record` is the place, in its suite, of the number that a
+row stands behind; `rank` is that of the target, `predicted` and `true` a number or a class; each
+null where it has no meaning."""
 
 
 @dataclass(frozen=True)
@@ -285,6 +287,7 @@ class Recorder:
             "metric": record.metric,
             "k": record.k,
             "gallery": record.gallery.name,
+            "record": next(at for at, each in enumerate(self._records) if each is record),
         }
         columns: dict[str, Any] = {name: [value] * count for name, value in one.items()}
         columns |= {

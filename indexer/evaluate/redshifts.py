@@ -1,11 +1,11 @@
 """Suite E: redshift from labelled neighbours, by the published recipe and through the index.
 
-Queries are from test cells of the sky, neighbours from all others. Neighbours may be of any class;
-scored are queries that are no star, as far as classes are known.
+Queries are from test cells of the sky, neighbours from all others. Scored are queries that are no
+star, as far as classes are known; neighbours may be of any class, and once more no stars either.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any
@@ -38,11 +38,14 @@ from indexer.evaluate.searches import (
     random_lists,
 )
 
-__all__ = ["Question", "asked_of", "of_some", "predictions_of", "redshifts"]
+__all__ = ["NO_STARS", "Question", "asked_of", "of_some", "predictions_of", "redshifts"]
 
 NEIGHBOURS = (16, 64)
 RECIPE_NEIGHBOURS = 64
 """Of the reference recipe (AstroCLIP: standardised dimensions, weights by inverse distance)."""
+
+NO_STARS = "; no stars among them"
+"""How the name of an arm ends whose neighbours are no stars either."""
 
 LEAST_QUERIES, LEAST_TRAINING = 10, 100
 _MAGNITUDE_BINS = 4
@@ -102,7 +105,9 @@ def asked_of(bench: Bench, pool: Pool, label: str, scored: np.ndarray[Any, Any])
             f"{int((~test).sum())}"
         )
     numbers = bench.picked(asking)
-    return Question(pool.only(~test), values[~test], pool, numbers, values[numbers], gallery)
+    searched = bench.drawn(~test)
+    gallery = replace(gallery, size=int(searched.sum()))
+    return Question(pool.only(searched), values[searched], pool, numbers, values[numbers], gallery)
 
 
 def predictions_of(
@@ -184,12 +189,31 @@ def _one(bench: Bench, recorder: Recorder, pool: Pool, direction: str) -> list[d
     if isinstance(question, str):
         recorder.skipped.append(question)
         return []
+    _scores(bench, recorder, question, direction, NEIGHBOURS, "")
+    if not scored.all():
+        apart = asked_of(bench, pool.only(scored), "z", scored[scored])
+        if isinstance(apart, str):
+            recorder.skipped.append(f"{apart}, stars left out")
+        else:
+            _scores(bench, recorder, apart, direction, NEIGHBOURS[:1], NO_STARS)
+    return [_shown(question, direction, bench)]
+
+
+def _scores(
+    bench: Bench,
+    recorder: Recorder,
+    question: Question,
+    direction: str,
+    neighbours: tuple[int, ...],
+    suffix: str,
+) -> None:
     keys = question.queries.keys(question.numbers)
     magnitudes = bench.of(question.queries, "mag_r")
     bins = None if magnitudes is None else _bins(magnitudes[question.numbers])
-    for (arm, mode), (predicted, lists, weights) in predictions_of(
-        bench, question, NEIGHBOURS
+    for (way, mode), (predicted, lists, weights) in predictions_of(
+        bench, question, neighbours
     ).items():
+        arm = f"{way}{suffix}"
         good = np.isfinite(predicted)
         told, true = predicted[good], question.true[good]
         common: dict[str, Any] = {
@@ -199,7 +223,7 @@ def _one(bench: Bench, recorder: Recorder, pool: Pool, direction: str) -> list[d
             "direction": direction,
             "k": None if lists is None else lists.numbers.shape[1],
         }
-        beside = bar(R_SQUARED["z"].get(pool.modality, ()))
+        beside = bar(R_SQUARED["z"].get(question.train.modality, ()))
         for metric, of in REDSHIFT_SCORES.items():
             record = recorder.add_statistic(
                 metric,
@@ -218,7 +242,6 @@ def _one(bench: Bench, recorder: Recorder, pool: Pool, direction: str) -> list[d
             recorder.facts.setdefault("by_magnitude", {})[f"{direction}; {arm}; {mode}"] = (
                 _by_magnitude(bins, predicted, question.true)
             )
-    return [_shown(question, direction, bench)]
 
 
 def of_some(

@@ -3,7 +3,7 @@
 A fourth, by any other features, serves baselines.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +122,7 @@ def index_lists(
     *,
     nprobe: int | None = None,
     depth: int = CANDIDATES_PER_NEIGHBOUR,
-    replaced: AnnIndex | None = None,
+    replaced: Mapping[str, AnnIndex] | None = None,
 ) -> Lists:
     """Search the FAISS files of the index, and rank the candidates by exact scores.
 
@@ -136,7 +136,7 @@ def index_lists(
     depth
         Candidates for each hit wanted, where stored scores are approximate.
     replaced
-        Searched in place of the file of the only release of the pool.
+        By release, what is searched in place of its file.
     """
     found = []
     for start in range(0, len(queries), _BATCH):
@@ -146,7 +146,7 @@ def index_lists(
         for release, rows in pool.rows.items():
             segment = pool.index.segment(release)
             having, stored = segment.vectors(pool.space, pool.modality)
-            ann = replaced or segment.ann(pool.space, pool.modality)
+            ann = (replaced or {}).get(release) or segment.ann(pool.space, pool.modality)
             allowed = None if len(rows) == len(having) else rows
             flat = ann.recipe.name == "flat"
             fetch = wanted if flat else depth * wanted

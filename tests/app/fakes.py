@@ -2,13 +2,24 @@
 
 import io
 import zlib
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from indexer import AmbiguousError, Hits, Preview, Query, QueryError, SearchError
+from indexer import (
+    AmbiguousError,
+    ClassEstimate,
+    Hits,
+    NoEstimate,
+    NumberEstimate,
+    Preview,
+    Query,
+    QueryError,
+    SearchError,
+)
 
 MODALITIES = {
     "demo-desi": "spectrum",
@@ -18,6 +29,19 @@ MODALITIES = {
     "demo-sdss": "spectrum",
 }
 LINK = "https://www.legacysurvey.org/viewer?ra=150&dec=-2"
+VERDICT = {
+    "level": "in distribution",
+    "percentile": 37.24,
+    "nearest": "demo-desi:5",
+    "score": 0.97,
+    "text": "in distribution: …",
+}
+FACTS = {
+    "split": {"cells": {"test": 12}},
+    "test": {
+        "image_to_spectrum": {"recall_at_10": 0.434, "low": 0.39, "high": 0.478, "queries": 480}
+    },
+}
 BIG_ID = "9223372036854775807"
 """An identifier that JavaScript would round."""
 
@@ -53,7 +77,7 @@ def invented_hits(query: Query, count: int, modality: str, bridge: str) -> Hits:
     unknown = np.arange(count) % 4 == 3
     return Hits(
         query=query,
-        receipt={"index_id": "0" * 16},
+        receipt={"verdict": VERDICT, "bridge": bridge, "to": modality},
         key=np.array([f"{a}:{b}" for a, b in zip(release, ids, strict=True)], dtype=np.str_),
         release=release,
         object_id=ids.astype(np.str_),
@@ -90,8 +114,10 @@ class FakeSearcher:
             encoder=SimpleNamespace(repository="aion-demo", revision="v1", digest="ab" * 8),
             releases=releases,
             notes=(),
+            links=(SimpleNamespace(releases=("demo-desi", "demo-hsc"), count=420),),
         )
-        self.index = SimpleNamespace(info=info)
+        self.index = SimpleNamespace(info=info, heads_facts=FACTS)
+        self.verdict: dict[str, Any] = VERDICT
 
     def random_keys(self, n: int, seed: int) -> list[str]:
         rng = np.random.default_rng(seed)
@@ -150,4 +176,58 @@ class FakeSearcher:
         bridge = "same"
         if to != query.modality:
             bridge = "aligned" if options.bridge == "auto" else options.bridge
-        return invented_hits(query, options.k, to, bridge)
+        hits = invented_hits(query, options.k, to, bridge)
+        return replace(hits, receipt={**hits.receipt, "verdict": self.verdict})
+
+
+def invented_number(name: str = "redshift", **changes: Any) -> NumberEstimate:
+    """Return a number that five neighbours agree on, more or less."""
+    number = NumberEstimate(
+        name=name,
+        median=0.1234,
+        interval_68=(0.1134, 0.1334),
+        interval_95=(0.0812, 0.1712),
+        calibrated=True,
+        effective_number=4.27,
+        keys=tuple(f"demo-desi:{i}" for i in range(5)),
+        values=np.array([0.11, 0.12, 0.1234, 0.13, 0.16]),
+        weights=np.array([0.3, 0.25, 0.2, 0.15, 0.1]),
+        coverage=(0.671, 0.948),
+    )
+    return replace(number, **changes)
+
+
+def invented_class(name: str = "object_class") -> ClassEstimate:
+    """Return a vote that is not unanimous."""
+    return ClassEstimate(
+        name=name,
+        probabilities={"edge_on": 0.7, "QSO": 0.295, "STAR": 0.005},
+        right=0.934,
+        effective_number=4.27,
+        keys=tuple(f"demo-desi:{i}" for i in range(5)),
+        values=("edge_on", "edge_on", "edge_on", "QSO", "STAR"),
+        weights=np.array([0.3, 0.25, 0.15, 0.295, 0.005]),
+    )
+
+
+NO_MAGNITUDE = NoEstimate(
+    "magnitude", "no neighbour with a known magnitude is near enough: the nearest scores 0.412"
+)
+
+
+class FakePropertyReader:
+    """Reads like a `PropertyReader`, and remembers whose properties it was asked for."""
+
+    def __init__(self, searcher: Any, labels: Any = None) -> None:
+        self.searcher = searcher
+        self.labels = labels
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return ("redshift", "object_class", "magnitude", *(self.labels or ()))
+
+    def read(self, query: Query, names: Any) -> tuple[Any, ...]:
+        self.searcher.asked.append(("properties", query.text))
+        known = {"redshift": invented_number(), "object_class": invented_class()}
+        known |= {"magnitude": NO_MAGNITUDE, "stellar_mass": invented_number("stellar_mass")}
+        return tuple(known[name] for name in names)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from app.drawing import Curve
-from app.figures import spectra_figure
+from app.figures import distribution_figure, spectra_figure
+from tests.app.fakes import invented_number
 
 
 def curve(level):
@@ -23,3 +24,26 @@ def test_query_lies_over_the_neighbour_on_one_wavelength_axis():
 def test_a_query_without_a_spectrum_is_left_out(query):
     figure = spectra_figure(curve(1.0), query, neighbour_name="a:1", query_name="query")
     assert [trace.name for trace in figure.data] == ["a:1"]
+
+
+def test_neighbours_stand_as_high_as_they_weigh_and_intervals_are_shaded():
+    figure = distribution_figure(invented_number(), "Redshift", known=0.2)
+    shaded = {shape.name: (shape.x0, shape.x1) for shape in figure.layout.shapes}
+    assert shaded["68 %"] == (0.1134, 0.1334)
+    assert shaded["95 %"] == (0.0812, 0.1712)
+    assert shaded["estimate"] == (0.1234, 0.1234)
+    assert shaded["the query's catalogue"] == (0.2, 0.2)
+    markers = figure.data[1]
+    assert list(markers.y) == pytest.approx([30.0, 25.0, 20.0, 15.0, 10.0])
+    low, high = figure.layout.xaxis.range
+    assert low < 0.0812
+    assert high > 0.2
+
+
+def test_neighbours_that_agree_still_have_an_axis():
+    same = invented_number(
+        median=0.0, interval_68=(0.0, 0.0), interval_95=(0.0, 0.0), values=np.zeros(5)
+    )
+    figure = distribution_figure(same, "Redshift")
+    assert tuple(figure.layout.xaxis.range) == (-1.0, 1.0)
+    assert "the query's catalogue" not in [shape.name for shape in figure.layout.shapes]

@@ -5,9 +5,29 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.markup import hit_html, legend_html, picture_html, query_html, safe_link
+from app.markup import (
+    distribution_key_html,
+    hit_html,
+    legend_html,
+    picture_html,
+    properties_html,
+    query_html,
+    safe_link,
+    shares_html,
+    verdict_html,
+)
 from app.presentation import cards
-from tests.app.fakes import BIG_ID, FakeSearcher, invented_hits
+from app.properties import PropertyRow, Share, property_rows
+from app.verdicts import VerdictWords, verdict_words
+from tests.app.fakes import (
+    BIG_ID,
+    NO_MAGNITUDE,
+    VERDICT,
+    FakeSearcher,
+    invented_class,
+    invented_hits,
+    invented_number,
+)
 
 NASTY = "<img src=x onerror=alert(1)>\"'&"
 
@@ -91,3 +111,53 @@ def test_the_legend_explains_the_numbers(modality):
     text = Tags(legend_html(modality, query_name="" if modality == "image" else "query")).text
     assert "random pairs" in text
     assert ("query" in text) == (modality != "image")
+
+
+def test_the_verdict_says_in_words_what_its_colour_says():
+    page = Tags(verdict_html(verdict_words(VERDICT, "spectrum")))
+    assert page.tags[0] == ("section", {"class": "verdict in", "aria-label": "Verdict"})
+    assert "In distribution" in page.text
+    assert "37.2 % of this index's own spectra" in page.text
+    marker = [attrs["style"] for tag, attrs in page.tags if tag == "i"]
+    assert marker == ["left:25.09%"]
+
+
+def test_an_unknown_verdict_has_no_scale():
+    unknown = verdict_words({"level": "unknown", "percentile": None, "text": NASTY}, "xp")
+    page = Tags(verdict_html(unknown))
+    assert "i" not in [tag for tag, _ in page.tags]
+    assert NASTY in page.text
+
+
+def test_properties_are_a_table():
+    rows = property_rows([invented_number(), invented_class(), NO_MAGNITUDE])
+    page = Tags(properties_html(rows))
+    assert [tag for tag, _ in page.tags].count("tr") == 4
+    for words in ("0.113 to 0.133", "held 67 %", "edge on (70 %)", "5 labelled", "4.3 effective"):
+        assert words in page.text
+    assert [attrs["colspan"] for tag, attrs in page.tags if "colspan" in attrs] == ["3"]
+
+
+def test_labels_and_classes_from_files_never_become_markup():
+    nasty = VerdictWords("in", NASTY, NASTY, NASTY, 5.0)
+    row = PropertyRow(*[NASTY] * 9)
+    for html in (
+        verdict_html(nasty),
+        properties_html([row, replace(row, reason=NASTY)]),
+        shares_html(NASTY, [Share(NASTY, 0.5)]),
+    ):
+        page = Tags(html)
+        assert "img" not in [tag for tag, _ in page.tags]
+        assert NASTY in page.text
+
+
+def test_shares_have_bars():
+    page = Tags(shares_html("Class", [Share("QSO", 0.25)]))
+    assert page.text == "ClassQSO25 %"
+    assert ("i", {"style": "width:25.0%"}) in page.tags
+
+
+def test_the_key_of_a_distribution_names_what_is_drawn():
+    drawn = "labelled neighbourestimate68 %95 %"
+    assert Tags(distribution_key_html()).text == drawn
+    assert Tags(distribution_key_html("catalogue")).text == f"{drawn}catalogue"

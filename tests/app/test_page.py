@@ -1,18 +1,20 @@
 """The page as a person uses it, without a browser: controls in, elements out."""
 
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
 
 from app import resources
 from app.state import BRIDGE, CHOSEN, COUNT, QUESTION, TARGET
+from app.widgets.properties import OPEN
 from indexer import IndexFormatError, ReadError, SeveralObjectsError
 from tests.app.fakes import BIG_ID
 
 
 def text_of(page):
     parts = [*page.markdown, *page.caption, *page.html, *page.error, *page.info, *page.warning]
-    return "\n".join(str(part.value) for part in parts)
+    return unescape("\n".join(str(part.value) for part in parts))
 
 
 def searches(searcher):
@@ -281,3 +283,67 @@ def test_without_an_index_the_page_says_how_to_build_one(page, monkeypatch):
     assert "There is no index" in page.error[0].value
     assert "make index" in text_of(page)
     assert "AION_SEARCH_INDEX" in text_of(page)
+
+
+def test_the_verdict_stands_beside_the_query(page):
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    assert "37.2 % of this index's own spectra have a nearer neighbour" in text_of(page)
+    assert not page.warning
+
+
+def test_a_query_out_of_distribution_is_warned_of(page, searcher):
+    searcher.verdict = {**searcher.verdict, "level": "out of distribution", "percentile": 99.6}
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    assert "Out of distribution" in page.warning[0].value
+    assert "99.6 % of this index's own spectra" in text_of(page)
+    assert len(more_like_this(page)) == 12
+
+
+def test_the_bridge_explains_itself(page):
+    page.query_params["q"] = "demo-hsc:7"
+    page.query_params["to"] = "spectrum"
+    page.run()
+    assert text_of(page).count('class="bridge aligned"') == 12
+    assert "among the 10 nearest for **43 %**" in text_of(page)
+
+
+def test_properties_are_read_only_when_asked_for_and_once(page, searcher):
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    assert "properties" not in [kind for kind, _ in searcher.asked]
+    page.session_state[OPEN] = True
+    page.run()
+    assert not page.exception
+    text = text_of(page)
+    for words in ("0.113 to 0.133", "held 67 %", "edge on (70 %)", "is near enough"):
+        assert words in text
+    page.number_input(key=COUNT).set_value(3).run()
+    assert "0.113 to 0.133" in text_of(page)
+    assert [kind for kind, _ in searcher.asked].count("properties") == 1
+
+
+def test_labels_bring_properties(page, monkeypatch):
+    monkeypatch.setenv("AION_SEARCH_LABELS", "masses.csv")
+    monkeypatch.setattr(resources, "read_labels", lambda *_: ["stellar_mass"])
+    page.session_state[OPEN] = True
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    assert not page.exception
+    assert "Stellar mass" in text_of(page)
+    page.selectbox(key="property_plotted").set_value("stellar_mass").run()
+    assert not page.exception
+
+
+def test_labels_that_cannot_be_read_leave_the_catalogue(page, monkeypatch):
+    def refuse(*paths):
+        raise ReadError(f"{paths[0]}: no such file")
+
+    monkeypatch.setenv("AION_SEARCH_LABELS", "gone.csv")
+    monkeypatch.setattr(resources, "read_labels", refuse)
+    page.session_state[OPEN] = True
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    assert "gone.csv: no such file" in page.error[0].value
+    assert "0.113 to 0.133" in text_of(page)

@@ -33,8 +33,10 @@ def test_a_card_for_every_hit_in_order(query):
     assert [card.release for card in shown[:2]] == ["demo-desi", "demo-sdss"]
     assert all(card.key == f"{card.release}:{card.object_id}" for card in shown)
     assert shown[0].facts == "z 0.1200 · GALAXY · 18.25 mag"
-    assert shown[0].bridge == "same space"
-    assert shown[0].name.startswith(f"neighbour 1, {shown[0].key}, z 0.1200")
+    assert shown[0].bridge == "own space"
+    assert shown[0].name == (
+        f"neighbour 1, {shown[0].key}, z 0.1200 · GALAXY · 18.25 mag, own space"
+    )
 
 
 def test_unknown_redshift_and_class_are_left_out(query):
@@ -90,6 +92,17 @@ def test_a_linked_card_names_the_object_it_was_reached_through(query):
     assert card.bridge == "linked"
     assert card.via == "demo-desi:5"
     assert "demo-desi:5" in card.bridge_title
+
+
+def test_what_is_linked_to_the_query_itself_says_so(query):
+    hits = invented_hits(query, 2, "image", "linked")
+    object.__setattr__(hits, "via", np.array([str(query.key), ""]))
+    for card in cards(hits):
+        assert card.via == "the query itself"
+        assert card.bridge_title == (
+            "Linked: this image is of the query's own source, within 1 arcsec of it. Nothing was "
+            "compared."
+        )
 
 
 def test_position():

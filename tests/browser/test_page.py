@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import time
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_identifier_neighbour_address_and_download(page, server, searcher):
     shown = other.locator("article.hit .hit-key").all_inner_texts()
     other.close()
 
-    page.get_by_test_id("stPopoverButton").click()
+    page.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
@@ -136,6 +137,28 @@ def test_spectrum_file_then_another_modality(page, server, uploads):
     assert len(bridge.get_attribute("title")) > 40
     assert "to=image" in page.url
     picture(page, "cross-modal")
+
+
+def test_verdict_bridge_and_properties_of_an_object(page, server, searcher):
+    key = some_key(searcher, "image")
+    page.goto(f"{server}/?q={key}")
+    hits = results(page, "12 nearest images")
+    verdict = page.get_by_role("region", name="Verdict")
+    verdict.get_by_text("of this index's own images have a nearer neighbour").wait_for()
+    assert verdict.get_by_text(re.compile("distribution|Unusual")).count()
+
+    assert hits.first.locator(".bridge").inner_text() == "own space"
+    page.get_by_role("button", name="Bridge: own space").click()
+    page.get_by_text("How well it works").wait_for()
+    page.keyboard.press("Escape")
+
+    assert page.locator("table.properties").count() == 0
+    page.get_by_text("Properties from labelled neighbours").click()
+    redshift = page.get_by_role("row", name="Redshift")
+    redshift.wait_for()
+    assert re.search(r"\d to −?\d", redshift.inner_text())
+    page.locator(".st-key-distribution .xtitle").get_by_text("Redshift").wait_for()
+    picture(page, "properties")
 
 
 def test_nonsense_is_refused_in_words(page, server, uploads):

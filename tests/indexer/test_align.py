@@ -102,6 +102,28 @@ def test_what_was_held_out_has_no_say():
     assert second.facts["test"]["image_to_spectrum"]["recall_at_10"] < 0.3
 
 
+def test_heads_that_the_encoder_brought_are_kept_where_they_are_better():
+    brought = fitted(Sources(3000, seed=5).pairs("image", "spectrum")).heads
+    few = Sources(160, seed=6).pairs("image", "spectrum")
+    found = fitted(few, brought=brought)
+    validation = {
+        kind: np.mean([each["recall_at_10"] for each in figures.values()])
+        for kind, figures in found.facts["validation"].items()
+    }
+    assert set(validation) == {"linear", "brought"}
+    assert validation["brought"] > validation["linear"]
+    assert found.facts["start"] == "brought by the encoder"
+    assert found.heads["image"] is brought["image"]
+    assert "linear heads (brought by the encoder)" in aligned_text(found.facts)
+    # Those of other vectors lose, and heads for some of the modalities only are not tried.
+    strange = {side: fitted(few).heads[side] for side in ("spectrum",)}
+    assert "brought" not in fitted(few, brought=strange).facts["validation"]
+    shuffled = fitted(Sources(900).pairs("image", "spectrum", shuffle=True)).heads
+    lost = fitted(Sources(900).pairs("image", "spectrum"), brought=shuffled)
+    assert lost.facts["start"] == "fitted"
+    assert "brought" in lost.facts["validation"]
+
+
 def test_unrelated_pairs_are_measured_as_such():
     found = fitted(Sources(900).pairs("image", "spectrum", shuffle=True))
     assert found.facts["recall_at_10_image_to_spectrum"] < 0.25

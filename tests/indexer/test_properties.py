@@ -24,7 +24,7 @@ from indexer.estimates import (
 )
 from indexer.examples import examples_query
 from indexer.index_file import Index
-from indexer.known_values import known_values
+from indexer.known_values import known_values, property_names
 from indexer.labelled import labelled_neighbours, labelled_rows
 from indexer.properties import PropertyReader
 from indexer.search import Searcher, open_searcher
@@ -392,3 +392,24 @@ def test_groups_are_large_enough_and_equal_spreads_stay_together(
     for at, each in enumerate(errors.scaled):
         places = np.searchsorted(errors.edges, np.unique(each), side="left")
         assert (places == at).all()
+
+
+def test_coverage_is_measured_on_errors_that_did_not_make_the_interval() -> None:
+    rng = np.random.default_rng(4)
+    like = errors_of(rng.standard_cauchy(4_000), np.ones(4_000), 0.1)
+    assert like.coverage == pytest.approx((0.68, 0.95), abs=0.02)
+    # Where the halves are nothing alike, no calibration can hide it.
+    halves = np.where(np.arange(1_000) % 2, 100.0, 0.0) + rng.standard_normal(1_000)
+    assert errors_of(halves, np.ones(1_000), 0.1).coverage == (0.0, 0.0)
+
+
+def test_labels_that_stand_for_a_column_are_not_named_twice() -> None:
+    class Few:
+        names = ("object_class", "z", "stellar_mass")
+
+        def values(self, name: str, index: Index) -> dict[str, np.ndarray]:
+            raise AssertionError(f"names need no values, asked for {name} of {index}")
+
+    columns = ("redshift", "object_class", "magnitude")
+    assert property_names() == columns
+    assert property_names(Few()) == (*columns, "stellar_mass")

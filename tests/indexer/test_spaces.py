@@ -108,3 +108,20 @@ def test_input_is_left_alone():
     before = raw.copy()
     _fit(raw).apply(raw)
     np.testing.assert_array_equal(raw, before)
+
+
+@pytest.mark.parametrize("count", [10, 4000])
+def test_vectors_that_are_comparable_are_only_scaled(count: int):
+    raw = _raw(count)
+    mean, projection = np.ones(8), np.eye(8)
+    space = fit_space(
+        "image",
+        raw,
+        count=count,
+        keep=4,
+        encoder="e",
+        comparable=True,
+        reference=(mean, projection),
+    )
+    assert space.description.method == "none"
+    np.testing.assert_allclose(space.apply(raw[:5]), to_unit(raw[:5]), atol=1e-6)

@@ -1,6 +1,7 @@
 """The whole training pipeline on a handful of simulated sources: it must run, resume and load."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import torch
 from safetensors.torch import load_file
 
 from aion_encoder import open_encoder
+from aion_encoder.identity import Pooling
 from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.batches import Batch, Drawer, MaskedRecipe, TokenSky
-from aion_encoder.training.card import encode_all, measure, write_card, write_spaces
+from aion_encoder.training.card import write_card
 from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
 from aion_encoder.training.masked import _loss
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
+from aion_encoder.training.measuring import encode_all, measure, write_spaces
+from aion_encoder.training.pooling import PoolingRecipe
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
 from aion_encoder.training.stages import Recipe, _token_sky, recipe_from, run_stage
@@ -45,6 +49,13 @@ RECIPE = Recipe(
         "latent_channels": 16,
         "embedding_dim": 10,
     },
+    pooling=PoolingRecipe(
+        width={"image": 4, "spectrum": 2, "xp": 2},
+        hidden={"image": 4, "spectrum": 4, "xp": 4},
+        steps=50,
+        batch=12,
+    ),
+    pooling_sources=SOURCES,
     dim=24,
     encoder_depth=1,
     decoder_depth=1,
@@ -120,7 +131,10 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
     checkpoint = work / "checkpoint"
     vectors = encode_all(checkpoint, paths, tmp_path, few=24)
     again = encode_all(checkpoint, paths, tmp_path, few=24)
-    assert all(np.array_equal(vectors[name], again[name], equal_nan=True) for name in vectors)
+    (pooling,) = vectors
+    assert pooling is Pooling.LAYERED_PART_MEANS
+    for survey, values in vectors[pooling].items():
+        assert np.array_equal(values, again[pooling][survey], equal_nan=True)
     measures = measure(checkpoint, sky, vectors, asking=8, gallery=16)
     write_spaces(checkpoint, vectors, len(sky))
     write_card(
@@ -144,6 +158,36 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
     }
     for figure in ("images.png", "spectra.png", "losses.png"):
         assert (checkpoint / figure).stat().st_size > 1000
+
+
+def test_a_pooling_is_learned_on_top(work: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    shutil.copytree(work, folder)
+    run_stage("features", folder, RECIPE)
+    assert not list((folder / "features").glob("*.claimed"))
+    run_stage("pooling", folder, RECIPE)
+    checkpoint = folder / "checkpoint"
+    encoder = open_encoder(str(checkpoint), device="cpu")
+    assert encoder.identity.pooling is Pooling.LEARNED
+    assert set(encoder.bridges) == {"image", "spectrum", "xp"}
+    paths = [folder / "sky" / "000.npz", folder / "sky" / "001.npz"]
+    sky = packed_sky(paths)
+    vectors = encode_all(checkpoint, paths, tmp_path, few=24)
+    assert list(vectors) == [Pooling.LEARNED, Pooling.LAYERED_PART_MEANS]
+    length = np.linalg.norm(vectors[Pooling.LEARNED]["desi"], axis=1)
+    np.testing.assert_allclose(length, 1.0, atol=1e-5)
+    measures = measure(checkpoint, sky, vectors, asking=8, gallery=16)
+    assert set(measures["neighbours"]["gaia"]) == {
+        "learned",
+        "layered_part_means",
+        "principal_components",
+    }
+    write_spaces(checkpoint, vectors, len(sky))
+    assert open_encoder(str(checkpoint), device="cpu").reference_spaces == {}
+    write_card(checkpoint, measures, asdict(RECIPE), sky, _log(folder), {"sky": 0.1})
+    card = (checkpoint / "README.md").read_text()
+    for words in ("learned pooling", "frozen means", "Class and redshift", "legacysurvey -> desi"):
+        assert words in card
 
 
 def _log(work: Path) -> Path:

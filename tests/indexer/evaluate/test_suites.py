@@ -8,11 +8,13 @@ from indexer.errors import QueryError
 from indexer.evaluate import bench as bench_module
 from indexer.evaluate import duplicates as duplicates_module
 from indexer.evaluate import fidelity as fidelity_module
+from indexer.evaluate import partners as partners_module
 from indexer.evaluate.bench import PHOTOMETRY, Bench
 from indexer.evaluate.evaluation import SUITES, Evaluation, suites_named
 from indexer.evaluate.partners import OfIndex
 from indexer.evaluate.pool import pool_of
 from indexer.evaluate.records import Recorder, SuiteResult
+from indexer.evaluate.redshifts import NO_STARS
 from indexer.pairs import Split, gather_pairs
 from indexer.spaces import to_unit
 
@@ -365,3 +367,59 @@ def test_a_baseline_of_ones_own_stands_beside(bench):
     arms = {each.arm for each in result.records if each.mode == "baseline"}
     assert "fraction above 0.9; first three" in arms
     assert bench_module.PHOTOMETRY not in " ".join(arms)
+
+
+def test_galleries_of_one_size_are_drawn_outside_the_test_cells(bench):
+    few = Bench(bench.index, bench.labels, queries=30, gallery=120)
+    pool = pool_of(bench.index, "image")
+    others = ~few.test_cells(pool.healpix_29)
+    drawn = few.drawn(others)
+    assert drawn.sum() == 120
+    assert not (drawn & ~others).any()
+    assert (few.drawn(others) == drawn).all()
+    assert Bench(bench.index).drawn(others).sum() == others.sum()
+    result = SUITES["classes"](few)
+    for direction in ("image", "spectrum", "spectrum, fake-sdss"):
+        for each in numbers(result, "purity.object_class", direction=direction):
+            assert each.gallery.size == 120
+            assert each.gallery.split == "queries from test cells, neighbours from all others"
+    with pytest.raises(ValueError, match="at least one object, got 0"):
+        Bench(bench.index, gallery=0)
+
+
+def test_partners_stand_among_others_of_the_test_cells(bench, results):
+    wide = Bench(bench.index, bench.labels, queries=30, gallery=100_000)
+    result = partners_module.partners(wide)
+    wanted = {"direction": "image_to_spectrum", "arm": "aligned", "mode": "exact", "k": 10}
+    plain = one(results["partners"], "r_at_k", **wanted).gallery
+    sizes = {each.gallery.name: each.gallery.size for each in numbers(result, "r_at_k", **wanted)}
+    spectra = pool_of(bench.index, "spectrum")
+    alone = ~np.isin(spectra.sources, pool_of(bench.index, "image").sources)
+    beside = int((alone & bench.test_cells(spectra.healpix_29)).sum())
+    assert beside > 0
+    size = plain.size + beside
+    assert sizes == {
+        plain.name: plain.size,
+        f"{partners_module.PARTNERS_AND_OTHERS}, {size}": size,
+    }
+
+
+def test_lists_stand_in_for_files_that_hold_every_vector(monkeypatch, bench):
+    monkeypatch.setattr(fidelity_module, "LISTS_FROM", 100)
+    result = fidelity_module.fidelity(Bench(bench.index, queries=20))
+    for direction in ("image_to_image", "image_to_spectrum", "spectrum_to_image"):
+        found = one(result, "recall", direction=direction, arm=fidelity_module.LISTS_ARM)
+        assert 0.5 < found.value <= 1.0
+        assert found.chance == pytest.approx(10 / found.gallery.size)
+
+
+def test_neighbours_may_be_no_stars_either(results, bench):
+    result = results["redshifts"]
+    pool = pool_of(bench.index, "image")
+    classes = pool.flat(bench.labels.values("spectral_class", bench.index))
+    wanted = {"direction": "image", "mode": "exact"}
+    any_class = one(result, "r2", arm="16 neighbours, cosine", **wanted)
+    apart = one(result, "r2", arm=f"16 neighbours, cosine{NO_STARS}", **wanted)
+    assert apart.queries == any_class.queries
+    test = bench.test_cells(pool.healpix_29)
+    assert any_class.gallery.size - apart.gallery.size == int(((classes == "STAR") & ~test).sum())

@@ -1,0 +1,1 @@
+"""Measurements that are run by hand; what each answers stands in its first lines."""
