@@ -9,11 +9,14 @@ property changes among them. So each property is first read for labelled objects
 their own source left out, and the errors in units of the spread of their neighbours are kept. The
 interval of a query spans, about its median, the quantiles of these errors that hold the coverage
 asked for in objects not seen before (split conformal prediction with a scaled score: Lei et al.
-2018, JASA 113, 1094, section 5.2). It is right on average over objects like those of the index.
+2018, JASA 113, 1094, section 5.2). Only errors of objects whose neighbours spread about as much
+are used (Mondrian conformal prediction: Vovk et al. 2005, section 4.5): else the many stars, whose
+redshifts agree to 1e-4, would make the intervals of galaxies too narrow. It is right on average
+over objects like those of the index with such a spread.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, nan
 from typing import Any
 
@@ -38,6 +41,9 @@ __all__ = [
 
 SHARE_68, SHARE_95 = 0.68, 0.95
 _STEEPNESS = 2.0
+
+GROUP = 200
+"""Objects behind the intervals of one group: 5 lie beyond either end of one of 95 %."""
 
 
 def neighbour_weights(scores: Float64[np.ndarray, " n"]) -> Float64[np.ndarray, " n"]:
@@ -89,17 +95,22 @@ def class_votes(classes: Sequence[str], weights: Float64[np.ndarray, " n"]) -> d
 class Errors:
     """Errors of one property, for labelled objects of the index read like a query.
 
+    Made by `errors_of`.
+
     Attributes
     ----------
     scaled
-        (truth - median) / spread, ascending.
+        (truth - median) / spread, ascending, for each group of objects with a similar spread.
+    edges
+        Largest spread of each group but the last, ascending.
     smallest_spread
         Added to every spread, so that neighbours which agree by chance claim no certainty.
     coverage
         Share of these objects that their 68 % and 95 % intervals hold; see `errors_of`.
     """
 
-    scaled: Float64[np.ndarray, " n"]
+    scaled: tuple[Float64[np.ndarray, " n"], ...]
+    edges: Float64[np.ndarray, " groups_less_one"]
     smallest_spread: float
     coverage: tuple[float, float] = (nan, nan)
 
@@ -108,33 +119,60 @@ class Errors:
 
         The ranks leave (1 - coverage) / 2 of n + 1 objects on either side, rounded outwards.
         """
-        low, high = _ends(self.scaled, coverage)
+        scaled = self.scaled[int(np.searchsorted(self.edges, spread, side="left"))]
+        low, high = _ends(scaled, coverage)
         scale = spread + self.smallest_spread
         return float(median + scale * low), float(median + scale * high)
 
 
-def errors_of(scaled: Float64[np.ndarray, " n"], smallest_spread: float) -> Errors:
-    """Keep errors, and measure what intervals made of them hold.
+def errors_of(
+    errors: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], smallest_spread: float
+) -> Errors:
+    """Group errors by the spread of the neighbours behind them, and measure what intervals hold.
 
-    Every other object is judged by the errors of the rest, and these by theirs: none by its own.
+    Every group has `GROUP` objects at least, and equal spreads are in one; fewer than twice as
+    many make one group. Every other object is judged by the errors of the rest, and these by
+    theirs: none by its own.
 
     Parameters
     ----------
-    scaled
-        (truth - median) / (spread + smallest spread) of each object, in any order that says
-        nothing of its error.
+    errors
+        Truth less median of each object, in any order that says nothing of its error.
+    spreads
+        Of the neighbours.
     smallest_spread
         As in `Errors`.
     """
-    halves = scaled[::2], scaled[1::2]
-    held = []
-    for share in (SHARE_68, SHARE_95):
-        inside = 0
-        for judged, others in (halves, halves[::-1]):
-            low, high = _ends(np.sort(others), share)
-            inside += int(((judged >= low) & (judged <= high)).sum())
-        held.append(inside / len(scaled))
-    return Errors(np.sort(scaled), smallest_spread, (held[0], held[1]))
+    halves = slice(0, None, 2), slice(1, None, 2)
+    inside = np.zeros(2)
+    for judged, others in (halves, halves[::-1]):
+        if not len(errors[others]):
+            continue
+        rest = _grouped(errors[others], spreads[others], smallest_spread)
+        for error, spread in zip(errors[judged].tolist(), spreads[judged].tolist(), strict=True):
+            for at, share in enumerate((SHARE_68, SHARE_95)):
+                low, high = rest.interval(0.0, spread, share)
+                inside[at] += low <= error <= high
+    held = inside / len(errors)
+    whole = _grouped(errors, spreads, smallest_spread)
+    return replace(whole, coverage=(float(held[0]), float(held[1])))
+
+
+def _grouped(
+    errors: Float64[np.ndarray, " n"], spreads: Float64[np.ndarray, " n"], smallest_spread: float
+) -> Errors:
+    order = np.argsort(spreads, kind="stable")
+    ascending, scaled = spreads[order], (errors / (spreads + smallest_spread))[order]
+    starts, start = [0], 0
+    while len(ascending) - start >= 2 * GROUP:
+        edge = ascending[start + GROUP - 1]
+        start = int(np.searchsorted(ascending, edge, side="right"))
+        if len(ascending) - start < GROUP:
+            break
+        starts.append(start)
+    groups = np.split(scaled, starts[1:])
+    edges = ascending[np.array(starts[1:], np.int64) - 1]
+    return Errors(tuple(np.sort(each) for each in groups), edges, smallest_spread)
 
 
 def _ends(scaled: Float64[np.ndarray, " n"], coverage: float) -> tuple[float, float]:

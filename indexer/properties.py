@@ -305,13 +305,14 @@ def _errors(
     scatter = spread_of(every, np.ones(len(every))) or float(every.std())
     # Where all truths are alike every error is 0, on any scale.
     floor = SPREAD_FLOOR * scatter or 1.0
-    scaled = []
+    errors, spreads = [], []
     for found, true in zip(voters, every.tolist(), strict=True):
         weights = neighbour_weights(np.array([score for score, _ in found]))
         near = _numbers(values, found)
         median = float(weighted_quantile(near, weights, (0.5,))[0])
-        scaled.append((true - median) / (spread_of(near, weights) + floor))
-    return errors_of(np.array(scaled), floor)
+        errors.append(true - median)
+        spreads.append(spread_of(near, weights))
+    return errors_of(np.array(errors), np.array(spreads), floor)
 
 
 def _share_right(

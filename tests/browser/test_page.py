@@ -88,7 +88,7 @@ def test_identifier_neighbour_address_and_download(page, server, searcher):
     shown = other.locator("article.hit .hit-key").all_inner_texts()
     other.close()
 
-    page.get_by_role("button", name="Download").click()
+    page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
         page.get_by_role("button", name="CSV").click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))

@@ -340,23 +340,67 @@ def test_votes() -> None:
 def test_conformal_ranks_leave_a_tail_on_either_side(count: int, seed: int) -> None:
     """The truth of a new object is as likely in any gap of n like ones: a count is enough."""
     rng = np.random.default_rng(seed)
-    errors = Errors(np.sort(rng.standard_cauchy(count)), 0.0)
+    errors = Errors((np.sort(rng.standard_cauchy(count)),), np.empty(0), 0.0)
+    (scaled,) = errors.scaled
     for coverage in (0.68, 0.95):
         low, high = errors.interval(0.0, 1.0, coverage)
-        below, above = (errors.scaled < low).sum(), (errors.scaled > high).sum()
+        below, above = (scaled < low).sum(), (scaled > high).sum()
         gaps = count + 1 - (below + 1) - (above + 1)
         assert coverage <= gaps / (count + 1) + 1e-12 <= coverage + 3 / count
         doubled = errors.interval(5.0, 2.0, coverage)
         assert doubled == pytest.approx((5.0 + 2.0 * low, 5.0 + 2.0 * high))
 
 
+def test_every_group_of_spreads_holds_what_it_says() -> None:
+    """Half of the errors are tiny beside the floor, as those of stars are among galaxies."""
+    rng = np.random.default_rng(4)
+
+    def drawn(count: int) -> tuple[np.ndarray, np.ndarray]:
+        star = np.arange(count) % 2 == 0
+        spreads = np.where(star, 1e-4, 0.02) * rng.uniform(0.5, 1.5, count)
+        return spreads * rng.standard_normal(count), spreads
+
+    errors = errors_of(*drawn(1000), smallest_spread=0.01)
+    assert len(errors.scaled) == 5 == len(errors.edges) + 1
+    assert min(len(each) for each in errors.scaled) >= 200
+    told, spreads = drawn(4000)
+    ends = np.array([errors.interval(0.0, each, 0.68) for each in spreads.tolist()])
+    inside = (ends[:, 0] <= told) & (told <= ends[:, 1])
+    # One group of five holds some of both halves, hence the tolerance.
+    for kind in (spreads < 0.001, spreads > 0.001):
+        assert inside[kind].mean() == pytest.approx(0.68, abs=0.1)
+    assert inside.mean() == pytest.approx(0.68, abs=0.05)
+    # Of all errors together, intervals of the one half would hold all, of the other too few.
+    alone = Errors((np.sort(np.concatenate(errors.scaled)),), np.empty(0), 0.01)
+    ends = np.array([alone.interval(0.0, each, 0.68) for each in spreads.tolist()])
+    inside = (ends[:, 0] <= told) & (told <= ends[:, 1])
+    assert inside[spreads < 0.001].mean() > 0.95
+    assert inside[spreads > 0.001].mean() < 0.6
+
+
+@settings(deadline=None)
+@given(st.integers(1, 1300), st.integers(1, 40), st.integers(0, 10_000))
+def test_groups_are_large_enough_and_equal_spreads_stay_together(
+    count: int, values: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    spreads = rng.integers(0, values, count).astype(float)
+    # The error of each is its spread, so that every group says which spreads it has.
+    errors = errors_of(spreads * (spreads + 1.0), spreads, 1.0)
+    assert sum(len(each) for each in errors.scaled) == count
+    assert min(len(each) for each in errors.scaled) >= min(count, 200)
+    for at, each in enumerate(errors.scaled):
+        places = np.searchsorted(errors.edges, np.unique(each), side="left")
+        assert (places == at).all()
+
+
 def test_coverage_is_measured_on_errors_that_did_not_make_the_interval() -> None:
     rng = np.random.default_rng(4)
-    like = errors_of(rng.standard_cauchy(4_000), 0.1)
+    like = errors_of(rng.standard_cauchy(4_000), np.ones(4_000), 0.1)
     assert like.coverage == pytest.approx((0.68, 0.95), abs=0.02)
     # Where the halves are nothing alike, no calibration can hide it.
     halves = np.where(np.arange(1_000) % 2, 100.0, 0.0) + rng.standard_normal(1_000)
-    assert errors_of(halves, 0.1).coverage == (0.0, 0.0)
+    assert errors_of(halves, np.ones(1_000), 0.1).coverage == (0.0, 0.0)
 
 
 def test_labels_that_stand_for_a_column_are_not_named_twice() -> None:
