@@ -17,6 +17,7 @@ from jaxtyping import Float16, Int64, UInt16
 from aion_encoder.attention import fuse_attention
 from aion_encoder.checkpoint import load_transformer
 from aion_encoder.learned_pooling import cells_of
+from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.batches import XP_KEYS, TokenSky
 from aion_encoder.training.simulated import BANDS, packed_sky
 
@@ -41,13 +42,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """Token keys of one observation in each survey."""
 
-MODALITY = {
-    "legacysurvey": "image",
-    "hsc": "image",
-    "sdss": "spectrum",
-    "desi": "spectrum",
-    "gaia": "xp",
-}
+MODALITY = {survey: SURVEYS[survey].modality for survey in KEYS}
 
 TURNED = "@turned"
 """Ends the names of pictures that were turned before they were tokenized."""
