@@ -34,6 +34,7 @@ from aion_encoder.training.batches import (
 from aion_encoder.training.codes import is_line, soft_targets, start_from_coordinates
 from aion_encoder.training.configuration import aion_config
 from aion_encoder.training.schedule import Schedule
+from aion_encoder.training.state import keep_state, resume_state
 from aion_encoder.transformer import part_means
 from aion_encoder.vocabulary import modality_of
 
@@ -168,13 +169,8 @@ def train_transformer(
         fused=True,
     )
 
-    log: list[dict[str, Any]] = []
-    first, spent = 0, 0.0
-    if state_path is not None and state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, log, spent = int(state["step"]), list(state["log"]), float(state["seconds"])
+    parts = {"model": model, "optimizer": optimizer}
+    first, spent, log = resume_state(state_path, parts)
     drawer = Drawer(sky, recipe, scalars, seed + first)
     schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
     running: dict[str, list[float]] = {}
@@ -182,18 +178,7 @@ def train_transformer(
 
     def keep(step: int) -> None:
         assert state_path is not None
-        partial = state_path.with_suffix(".tmp")
-        torch.save(
-            {
-                "model": model.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "seconds": schedule.seconds,
-                "log": log,
-            },
-            partial,
-        )
-        partial.replace(state_path)
+        keep_state(state_path, parts, step=step, seconds=schedule.seconds, log=log)
 
     model.train()
     for step in range(first, recipe.steps):
@@ -203,12 +188,12 @@ def train_transformer(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
         with torch.autocast("cpu", torch.bfloat16, enabled=recipe.fast):
-            loss, parts = _loss(model, drawer.draw())
+            loss, losses = _loss(model, drawer.draw())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        for key, value in parts.items():
+        for key, value in losses.items():
             running.setdefault(key, []).append(value)
         if (step + 1) % 50 == 0:
             row: dict[str, Any] = {"step": step + 1, "seconds": schedule.seconds}

@@ -39,6 +39,7 @@ from aion_encoder.heads import LinearHead
 from aion_encoder.learned_pooling import LearnedPooling, PoolingShape
 from aion_encoder.training.features import MODALITY, TURNED, Features
 from aion_encoder.training.schedule import Schedule
+from aion_encoder.training.state import keep_state, resume_state
 
 __all__ = ["PoolingRecipe", "alike", "train_pooling"]
 
@@ -283,14 +284,9 @@ def train_pooling(
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-    log: list[dict[str, Any]] = []
-    first, spent = 0, 0.0
-    if state_path is not None and state_path.exists():
-        state = torch.load(state_path, weights_only=True)
-        pooling.load_state_dict(state["pooling"])
-        agreement.load_state_dict(state["agreement"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, log, spent = int(state["step"]), list(state["log"]), float(state["seconds"])
+    parts = {"pooling": pooling, "agreement": agreement, "optimizer": optimizer}
+    first, spent, log = resume_state(state_path, parts)
+    if first:
         rng = np.random.default_rng([seed, first])
     schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
     running: dict[str, list[float]] = {}
@@ -298,19 +294,7 @@ def train_pooling(
 
     def keep(step: int) -> None:
         assert state_path is not None
-        partial = state_path.with_suffix(".tmp")
-        torch.save(
-            {
-                "pooling": pooling.state_dict(),
-                "agreement": agreement.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "step": step,
-                "seconds": schedule.seconds,
-                "log": log,
-            },
-            partial,
-        )
-        partial.replace(state_path)
+        keep_state(state_path, parts, step=step, seconds=schedule.seconds, log=log)
 
     for step in range(first, recipe.steps):
         share = schedule.share(step)
