@@ -17,7 +17,7 @@ over objects like those of the index with such a spread.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor, nan
+from math import ceil, floor, inf, nan
 from typing import Any
 
 import numpy as np
@@ -107,12 +107,16 @@ class Errors:
         Added to every spread, so that neighbours which agree by chance claim no certainty.
     coverage
         Share of these objects that their 68 % and 95 % intervals hold; see `errors_of`.
+    between
+        The smallest and the largest value that is known: no interval reaches farther. An object
+        beyond all of n known ones is met once in (n + 1) / 2 times.
     """
 
     scaled: tuple[Float64[np.ndarray, " n"], ...]
     edges: Float64[np.ndarray, " groups_less_one"]
     smallest_spread: float
     coverage: tuple[float, float] = (nan, nan)
+    between: tuple[float, float] = (-inf, inf)
 
     def interval(self, median: float, spread: float, coverage: float) -> tuple[float, float]:
         """Return the interval of a query about its median.
@@ -122,7 +126,8 @@ class Errors:
         scaled = self.scaled[int(np.searchsorted(self.edges, spread, side="left"))]
         low, high = _ends(scaled, coverage)
         scale = spread + self.smallest_spread
-        return float(median + scale * low), float(median + scale * high)
+        ends = np.clip([median + scale * low, median + scale * high], *self.between)
+        return float(ends[0]), float(ends[1])
 
 
 def errors_of(

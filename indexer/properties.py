@@ -7,7 +7,7 @@ counts.
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
 
@@ -258,7 +258,11 @@ class PropertyReader:
         truth = [values[release][row] for release, row in (places[at] for at in enough)]
         voters = [found[at] for at in enough]
         if known.is_number:
-            return _Known(values, rows, nearest, _errors(values, voters, truth))
+            errors = _errors(values, voters, truth)
+            if errors is not None:
+                all_known = np.concatenate([values[release][rows[release]] for release in rows])
+                errors = replace(errors, between=(float(all_known.min()), float(all_known.max())))
+            return _Known(values, rows, nearest, errors)
         return _Known(values, rows, nearest, right=_share_right(values, voters, truth))
 
 

@@ -24,7 +24,7 @@ from indexer.estimates import (
 )
 from indexer.examples import examples_query
 from indexer.index_file import Index
-from indexer.known_values import known_values, property_names
+from indexer.known_values import is_known, known_values, property_names
 from indexer.labelled import labelled_neighbours, labelled_rows
 from indexer.properties import PropertyReader
 from indexer.search import Searcher, open_searcher
@@ -75,6 +75,16 @@ def test_intervals_hold_what_they_say(
         width = ends[:, 1] - ends[:, 0]
         assert width[second > 0.8].mean() > 1.5 * width[second < 0.2].mean()
     assert all(number.calibrated for number, _ in read.values())
+
+
+def test_redshifts_stay_between_those_that_are_known(
+    read: dict[int, tuple[NumberEstimate, ClassEstimate]], reader: PropertyReader
+) -> None:
+    index = reader.searcher.index
+    values = known_values(index, "redshift", None)
+    known = np.concatenate([each[is_known(each)] for each in values.values()])
+    for number, _ in read.values():
+        assert known.min() <= number.interval_95[0] <= number.interval_95[1] <= known.max()
 
 
 def test_medians_follow_the_truth(read: dict[int, tuple[NumberEstimate, ClassEstimate]]) -> None:
@@ -349,6 +359,15 @@ def test_conformal_ranks_leave_a_tail_on_either_side(count: int, seed: int) -> N
         assert coverage <= gaps / (count + 1) + 1e-12 <= coverage + 3 / count
         doubled = errors.interval(5.0, 2.0, coverage)
         assert doubled == pytest.approx((5.0 + 2.0 * low, 5.0 + 2.0 * high))
+
+
+def test_no_interval_reaches_beyond_what_is_known() -> None:
+    errors = Errors((np.linspace(-3.0, 3.0, 200),), np.empty(0), 0.0, between=(0.0, 5.0))
+    assert errors.interval(1.0, 1.0, 0.95)[0] == 0.0
+    assert errors.interval(4.9, 1.0, 0.95)[1] == 5.0
+    low, high = errors.interval(2.5, 0.1, 0.95)
+    assert low == pytest.approx(2.5 - 0.29, abs=0.02)
+    assert high == pytest.approx(2.79, abs=0.02)
 
 
 def test_every_group_of_spreads_holds_what_it_says() -> None:
