@@ -9,7 +9,7 @@ query goes to FOLDER/evaluation.
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,10 @@ import click
 import numpy as np
 
 from aion_encoder.identity import Pooling
+from aion_encoder.training.components import Components
 from benchmarks.quality_features import (
     FROZEN_MEAN,
     PCA,
-    Components,
     Features,
     Sky,
     components_of,
@@ -45,14 +45,14 @@ from indexer.tools import EncoderLike, Tools
 from indexer.upload_queries import open_same_encoder
 from indexer.weights import weights_of
 
-__all__ = ["FURTHER", "Quality", "measure", "short_names", "write"]
+__all__ = ["Quality", "measure", "short_names", "write"]
 
 REPOSITORY = Path(__file__).parents[1]
 
 MODALITIES = ("image", "spectrum", "xp")
 
-FURTHER: tuple[Callable[[Bench], SuiteResult], ...] = ()
-"""Suites whose results get sections of their own, below the table."""
+IN_FULL = ("discoveries",)
+"""Suites that no line of the table is made of: each gets a section of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ class Quality:
     lines
         Of the table.
     extras
-        Results of further suites.
+        Results of the suites `IN_FULL`.
     """
 
     evaluation: Evaluation
@@ -94,7 +94,6 @@ def measure(
     plain: EncoderLike | None = None,
     frozen: Sequence[str] = (),
     images: int = 100,
-    further: Sequence[Callable[[Bench], SuiteResult]] = (),
     announce: Announce = mute,
 ) -> Quality:
     """Run all suites with further baselines, and turn what they find into lines.
@@ -116,8 +115,6 @@ def measure(
         Surveys that are encoded by it.
     images
         Of every release, that are turned, flipped and shifted.
-    further
-        Suites whose results get sections of their own.
     announce
         Called with what is done next.
     """
@@ -156,11 +153,8 @@ def measure(
         gallery=bench.gallery,
         seed=bench.seed,
     )
-    extras = []
-    for suite in further:
-        announce(suite.__name__)
-        extras.append(suite(bench))
-    return Quality(evaluation, lines, tuple(extras))
+    extras = tuple(each for each in evaluation.results if each.name in IN_FULL)
+    return Quality(evaluation, lines, extras)
 
 
 def write(quality: Quality, folder: Path, facts: Mapping[str, str]) -> tuple[Path, Path]:
@@ -244,7 +238,6 @@ def main(
         plain=plain,
         frozen=frozen,
         images=images,
-        further=FURTHER,
         announce=click.echo,
     )
     write_evaluation(quality.evaluation, folder / "evaluation")

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from aion_encoder import Image
-from benchmarks.quality_features import PCA, Components, Features, Sky, raw_features
+from aion_encoder.training.components import Components, raw_features
+from benchmarks.quality_features import PCA, Features, Sky
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.measures import overlap
 from indexer.evaluate.pool import Pool, left_out, pool_of

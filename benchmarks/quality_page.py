@@ -99,7 +99,7 @@ def page(
     lines
         In their order.
     extras
-        Results of further suites; each becomes a section of its own.
+        Results of suites without lines; each becomes a section of its own.
     facts
         What else is to be said of data and machine, by name.
     """

@@ -25,11 +25,9 @@ __all__ = [
     "finite_whitening",
     "neighbour_scores",
     "partner_ranks",
-    "principal_components",
 ]
 
 NEIGHBOURS = 10
-COMPONENTS = 64
 
 
 @dataclass(frozen=True)
@@ -88,17 +86,6 @@ def finite_whitening(vectors: np.ndarray, keep: int) -> tuple[np.ndarray, np.nda
     finite = vectors[np.isfinite(vectors).all(axis=1)].astype(np.float64)
     mean, projection = whitening(finite, keep)
     return mean.astype(np.float32), projection.astype(np.float32)
-
-
-def principal_components(
-    fit: np.ndarray, ask: np.ndarray, components: int = COMPONENTS
-) -> tuple[np.ndarray, np.ndarray]:
-    """Project both on the leading components of the first, each scaled to unit variance."""
-    mean = fit.mean(axis=0)
-    _, spread, directions = np.linalg.svd(fit - mean, full_matrices=False)
-    scale = spread[:components] / len(fit) ** 0.5
-    basis = directions[:components].T / scale
-    return (fit - mean) @ basis, (ask - mean) @ basis
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -14,15 +14,15 @@ from aion_encoder.encoder import open_encoder
 from aion_encoder.identity import Pooling
 from aion_encoder.reference_spaces import write_reference_spaces
 from aion_encoder.surveys import SURVEYS as ENCODER_SURVEYS
+from aion_encoder.training.components import fit_components, raw_features
 from aion_encoder.training.image_codec import image_codec_losses
 from aion_encoder.training.measures import (
     encode_sky,
     finite_whitening,
     neighbour_scores,
     partner_ranks,
-    principal_components,
 )
-from aion_encoder.training.simulated import BANDS, PackedSky, packed_sky
+from aion_encoder.training.simulated import BANDS, PackedSky, observe, packed_sky
 from aion_encoder.training.spectrum_codec import spectrum_codec_losses
 from aion_encoder.training.stages import load_codecs
 
@@ -38,32 +38,6 @@ FROZEN = Pooling.LAYERED_PART_MEANS
 """The plain frozen means that stand beside a learned pooling."""
 
 PAIRS = (("legacysurvey", "desi"), ("legacysurvey", "sdss"), ("hsc", "desi"), ("gaia", "desi"))
-
-
-def _raw_features(sky: PackedSky, survey: str) -> np.ndarray:
-    """Return what the principal components are taken of.
-
-    Arcsinh pixels (softened at 0.01 nanomaggies, as the codec does) at full resolution, or fluxes
-    over their mean, resampled to 1000 bins of the survey's own range.
-    """
-    if survey in BANDS:
-        softening = 0.01 if survey == "legacysurvey" else 0.63
-        pixels = sky.images[survey].astype(np.float32)
-        flat: np.ndarray = np.arcsinh(pixels / softening).reshape(len(sky), -1)
-        return flat
-    if survey == "gaia":
-        return np.asarray(np.arcsinh(sky.coefficients))
-    arrays = sky.spectra[survey]
-    grid = np.linspace(3850.0, 9150.0, 1000)
-    flux = np.stack(
-        [
-            np.interp(grid, wave, flux)
-            for wave, flux in zip(
-                arrays.wavelength_angstrom, arrays.flux.astype(np.float32), strict=True
-            )
-        ]
-    )
-    return np.asarray(flux / np.maximum(np.abs(flux).mean(axis=1, keepdims=True), 1e-3))
 
 
 def _encode_one(
@@ -207,8 +181,9 @@ def measure(
     }
     out["neighbours"] = {}
     for survey in SURVEYS:
-        raw = _raw_features(sky, survey)
-        components = principal_components(raw[fit], raw[ask])
+        raw = np.stack([raw_features(observe(sky, row, survey)) for row in range(len(sky))])
+        fitted = fit_components(raw[fit])
+        components = fitted.apply(raw[fit]), fitted.apply(raw[ask])
         scored = {
             str(pooling): neighbour_scores(
                 of_all[survey][-len(sky) :][fit],

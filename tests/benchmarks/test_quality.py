@@ -13,26 +13,11 @@ from benchmarks.quality import Quality, measure, short_names, write
 from benchmarks.quality_features import FROZEN_MEAN, PCA
 from benchmarks.quality_lines import Found, Line, with_bar
 from benchmarks.quality_overlap import PERTURBATIONS, perturbed
+from benchmarks.quality_page import table_of
 from indexer.evaluate.measures import Interval, r_squared
-from indexer.evaluate.records import Gallery, Recorder
 
 pytestmark = pytest.mark.timeout(600)
 """The whole measurement is one fixture: on a busy machine it takes longer than a test may."""
-
-
-def further(bench):
-    recorder = Recorder("discoveries", "Discoveries", bench.seed)
-    recorder.add(
-        "coverage",
-        np.array([0.0, 1.0, 1.0]),
-        keys=["a", "b", "c"],
-        gallery=Gallery("all | of them", 7),
-        mode="index",
-        direction="image",
-        arm="90 % intervals",
-        note="of the redshift",
-    )
-    return recorder.result()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +31,6 @@ def quality(sky, bench, tmp_path_factory) -> Quality:
         plain=encoder,
         frozen=("legacysurvey", "sdss", "desi"),
         images=12,
-        further=(further,),
     )
 
 
@@ -176,16 +160,21 @@ def test_two_documents_are_written(quality, keys, tmp_path):
     assert "| data | a test |" in page
     for line in quality.lines:
         assert line.title in page
-    assert "## Discoveries" in page
-    assert "all \\| of them" in page
-    assert "- of the redshift." in page
-    assert keys["discoveries.coverage.image.90_intervals.index"] == pytest.approx(2.0 / 3.0)
+    (beside,) = quality.extras
+    assert f"## {beside.title}" in page
+    assert len({key for key in keys if key.startswith("discoveries.")}) >= len(beside.records)
+    for each in beside.records:
+        assert not each.note or f"- {each.note}." in page
     # Every row of a table has the columns of its header.
     width = 0
     for row in page.splitlines():
         cells = row.replace("\\|", "").count("|")
         width = (width or cells) if cells else 0
         assert cells == width
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    assert table_of(("gallery",), [("all | of them",)])[2] == "| all \\| of them |"
 
 
 def test_releases_of_one_survey_keep_their_own_names(sky):

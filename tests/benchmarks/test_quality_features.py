@@ -7,12 +7,11 @@ import pytest
 
 from aion_encoder import GaiaXp, Image, Photometry, Spectrum
 from aion_encoder.fake import open_fake_encoder
+from aion_encoder.training.components import fit_components, raw_features
 from benchmarks.quality_features import (
     Features,
     components_of,
-    fit_components,
     frozen_means_of,
-    raw_features,
     whitened,
 )
 from indexer.evaluate.pool import pool_of
