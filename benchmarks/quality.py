@@ -39,9 +39,9 @@ from indexer.evaluate.photometry import photometry_of
 from indexer.evaluate.records import SuiteResult
 from indexer.index_file import Index, open_index
 from indexer.labels import read_labels
-from indexer.manifests import load_manifest
 from indexer.progress import Announce, mute
-from indexer.tools import EncoderLike, Tools
+from indexer.survey_files import open_survey_files
+from indexer.tools import EncoderLike
 from indexer.upload_queries import open_same_encoder
 from indexer.weights import weights_of
 
@@ -215,8 +215,11 @@ def main(
     from aion_encoder import open_encoder
 
     index = open_index(folder / "index")
-    manifest = load_manifest(
-        REPOSITORY / "data_manifests" / f"{index.info.manifest.name}.toml", root=folder / "sky"
+    files = open_survey_files(
+        index,
+        REPOSITORY / "data_manifests" / f"{index.info.manifest.name}.toml",
+        root=folder / "sky",
+        weights=weights,
     )
     labels = read_labels(folder / "sky" / "labels.parquet")
     bench = Bench(
@@ -226,13 +229,14 @@ def main(
         seed=seed,
         baselines={PHOTOMETRY: photometry_of},
         gallery=gallery,
+        files=files,
     )
     encoder = open_same_encoder(index, weights)
     named = weights or weights_of(index.info.encoder)
     plain = open_encoder(named, pooling=Pooling.LAYERED_PART_MEANS) if frozen else None
     quality = measure(
         bench,
-        Sky(index, manifest, Tools()),
+        Sky(index, files.manifest, files.tools),
         encoder,
         folder,
         plain=plain,
