@@ -10,15 +10,15 @@ for everything up to 0, and the last code also for everything beyond 1. Its deco
 end of the interval, half a bin too much; here the middle is the centre of a bin.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float64
 
-from aion_encoder.encoded import ABSENT_TOKEN, Encoded
-from aion_encoder.errors import EncoderError
+from aion_encoder.decoder import ask_decoder, objects_of
+from aion_encoder.encoded import Encoded
 
 if TYPE_CHECKING:
     from aion_encoder.encoder import Encoder
@@ -27,8 +27,6 @@ __all__ = ["Recalibration", "RedshiftDistribution", "fit_recalibration", "read_r
 
 REDSHIFT_KEY = "tok_z"
 REDSHIFT_CODES = 1025
-
-OBJECTS_PER_BATCH = {"cpu": 8, "cuda": 256}
 
 FEWEST_FOR_RECALIBRATION = 50
 """Objects of known redshift below which a curve through their PIT is noise."""
@@ -177,72 +175,19 @@ def read_redshift(encoder: "Encoder", encoded: Encoded) -> RedshiftDistribution:
     EncoderError
         If the decoder or the tokens were dropped, or these weights never say a redshift.
     """
-    model = encoder.model
-    if not len(model.decoder):
-        raise EncoderError(
-            "the decoder is needed and was dropped; open the encoder with keep_decoder=True"
-        )
-    if REDSHIFT_KEY not in model.decoder_embeddings:
-        known = ", ".join(sorted(model.decoder_embeddings))
-        raise EncoderError(
-            f"these weights give no redshift: {REDSHIFT_KEY} is not among their outputs ({known})"
-        )
-    if encoded.tokens is None:
-        raise EncoderError("tokens are needed and were not kept; encode with tokens=True")
-    count = len(next(iter(encoded.tokens.values()), np.empty(0)))
-    count = max([count, *(len(there) for there in encoded.present.values())])
-    probabilities = np.full((count, REDSHIFT_CODES), np.nan)
-    for rows, tokens in _batches(encoded.tokens, encoder.device):
-        probabilities[rows] = _ask(model, tokens, encoder.device)
+    import torch
+
+    told = [
+        (rows, torch.softmax(logits[:, 0].double(), dim=-1).cpu().numpy())
+        for rows, logits in ask_decoder(encoder, encoded, REDSHIFT_KEY)
+    ]
+    probabilities = np.full((objects_of(encoded), REDSHIFT_CODES), np.nan)
+    for rows, each in told:
+        probabilities[rows] = each
     return RedshiftDistribution(
         np.arange(REDSHIFT_CODES) / (REDSHIFT_CODES - 1.0),
         probabilities,
     )
-
-
-def _batches(
-    tables: Mapping[str, np.ndarray[Any, Any]], device: str
-) -> Iterator[tuple[list[int], dict[str, np.ndarray[Any, Any]]]]:
-    """Put objects with the same kinds of tokens together: nothing is ever padded."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for row in range(len(next(iter(tables.values()), ()))):
-        keys = tuple(key for key in sorted(tables) if tables[key][row, 0] != ABSENT_TOKEN)
-        if keys:
-            groups.setdefault(keys, []).append(row)
-    size = OBJECTS_PER_BATCH[device.partition(":")[0]]
-    for keys, members in groups.items():
-        for start in range(0, len(members), size):
-            rows = members[start : start + size]
-            yield rows, {key: tables[key][rows].astype(np.int64) for key in keys}
-
-
-def _ask(
-    model: Any, tokens: Mapping[str, np.ndarray[Any, Any]], device: str
-) -> Float64[np.ndarray, "n bins"]:
-    """Return the probability of every code, for objects with the same kinds of tokens."""
-    import torch
-
-    kind = device.partition(":")[0]
-    with torch.inference_mode(), torch.autocast(kind, enabled=False):
-        inputs = {key: torch.from_numpy(ids).to(device) for key, ids in tokens.items()}
-        # The package's default would drop all tokens but the first 256.
-        total = sum(ids.shape[1] for ids in tokens.values())
-        embedded, codes, _, _ = model.embed_inputs(inputs, num_encoder_tokens=total)
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            hidden = model.forward_encoder(embedded + codes, encoder_mask=None)
-        context = model.decoder_proj_context(hidden.float()) + codes
-        asked = model.decoder_embeddings[REDSHIFT_KEY]
-        # One mask token at the place of the redshift. The package's own way there shuffles with
-        # the global random state of Python.
-        question = model.mask_token + asked.pos_emb + asked.mod_emb
-        answer = model.forward_decoder(
-            question.expand(len(context), 1, -1),
-            context,
-            encoder_mask=None,
-            decoder_attention_mask=None,
-        )
-        logits = asked.forward_logits(answer[:, 0])
-        return np.asarray(torch.softmax(logits.double(), dim=-1).cpu().numpy())
 
 
 @dataclass(frozen=True)

@@ -49,12 +49,16 @@ class SurveyFiles:
     ask_redshift
         Gives the decoder's distributions of the redshift of observations, given the encoder and
         these; None where there is no decoder to ask.
+    imagine
+        Gives raw vectors of what the decoder makes up for another survey, given the encoder,
+        observations and that survey's name; None where there is no decoder to ask.
     """
 
     manifest: Manifest
     open_encoder: Callable[[], Any]
     tools: "Tools" = field(default_factory=_own_tools)
     ask_redshift: Callable[[Any, Sequence[Observation]], RedshiftDistribution] | None = None
+    imagine: Callable[[Any, Sequence[Observation], str], np.ndarray[Any, Any]] | None = None
     _opened: list[Any] = field(default_factory=list, init=False, repr=False)
 
     def encoder(self, index: Index) -> Any:
@@ -171,4 +175,15 @@ def open_survey_files(
         load_manifest(manifest, root=root),
         opened,
         ask_redshift=None if is_fake(named) else tokens_to_redshift,
+        imagine=None if is_fake(named) else _imagine,
     )
+
+
+def _imagine(
+    encoder: Any, observations: Sequence[Observation], survey: str
+) -> np.ndarray[Any, Any]:
+    # Imported here: others need no decoder.
+    from aion_encoder.decoder import imagined_vectors
+
+    encoded = encoder.encode([(each,) for each in observations], tokens=True)
+    return imagined_vectors(encoder, encoded, survey)

@@ -138,7 +138,7 @@ def _changed(
     """Change observations of test cells, encode them, and ask for verdicts as of uploads."""
     files, modality = bench.files, pool.modality
     assert files is not None
-    places = _places(pool, numbers)
+    places = pool.places(numbers)
     rows = {
         name: np.array(sorted(row for release, row in places if release == name), np.int64)
         for name in pool.releases
@@ -209,14 +209,6 @@ def _separated(
         note="of the distance to the nearest neighbour, against the unchanged observations",
         **common,
     )
-
-
-def _places(pool: Pool, numbers: np.ndarray[Any, Any]) -> list[tuple[str, int]]:
-    places = []
-    for number in numbers.tolist():
-        name = pool.releases[int(pool.release_numbers[number])]
-        places.append((name, int(pool.rows[name][number - pool.starts[name]])))
-    return places
 
 
 def _verdicts(

@@ -15,6 +15,7 @@ from jaxtyping import Int64
 from indexer.align import ALIGNED_MODALITIES
 from indexer.evaluate.bench import Bench
 from indexer.evaluate.equal_brightness import equal_brightness
+from indexer.evaluate.imagined import IMAGINED, imagined
 from indexer.evaluate.measures import (
     bootstrap,
     chance_of_partner,
@@ -194,10 +195,21 @@ def _direction(
             among = _with_others(bench, whole, own)
             pools += [(PARTNERS_AND_OTHERS, among)] if len(among) > len(whole) else []
         for kind, pool in pools:
-            curves += _identity(bench, recorder, asking, pool, arm, direction, kind)
+            numbers = bench.picked(np.flatnonzero(np.isin(asking.sources, pool.sources)))
+            asked = asking, numbers, asking.vectors(numbers)
+            curves += _identity(bench, recorder, asked, pool, arm, direction, kind)
         agreement(bench, recorder, asking, whole, arm, direction)
         if arm == "aligned":
             equal_brightness(bench, recorder, asking, among, arm, direction)
+    asking, whole = (
+        _side(bench, test, side, modalities[side], modalities[side]) for side in (own_side, to_side)
+    )
+    largest = max(whole.releases, key=lambda name: len(whole.rows[name]))
+    pool = Pool(bench.index, to, to, {largest: whole.rows[largest]})
+    found = imagined(bench, recorder, asking, pool, direction)
+    if found is not None:
+        kind = f"{PARTNERS}, {largest}"
+        curves += _identity(bench, recorder, (asking, *found), pool, IMAGINED, direction, kind)
     return curves
 
 
@@ -235,15 +247,15 @@ def _sized(pool: Pool, size: int, seed: int) -> Pool:
 def _identity(
     bench: Bench,
     recorder: Recorder,
-    asking: Pool,
+    asked: tuple[Pool, np.ndarray[Any, Any], np.ndarray[Any, Any]],
     pool: Pool,
     arm: str,
     direction: str,
     kind: str,
 ) -> list[dict[str, Any]]:
-    numbers = bench.picked(np.flatnonzero(np.isin(asking.sources, pool.sources)))
+    """Rank the partners of what asks: a pool, numbers in it, and vectors to search with."""
+    asking, numbers, vectors = asked
     keys = asking.keys(numbers)
-    vectors = asking.vectors(numbers)
     sources = asking.sources[numbers]
     gallery = Gallery(
         f"{kind}, {len(pool)}",

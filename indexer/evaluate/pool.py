@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32, Float64, Int64
 
 from indexer.errors import SearchError
 from indexer.index_file import Index
+from indexer.labelled import Place
 from indexer.links import unit_sphere
 from indexer.sky_parts import sources_of
 from indexer.spaces import to_unit
@@ -105,13 +106,18 @@ class Pool:
 
     def keys(self, numbers: Int64[np.ndarray, " m"]) -> list[str]:
         """Return the keys of objects."""
-        keys = []
-        names = self.releases
+        return [
+            f"{name}:{self.index.segment(name).object_id(row)}"
+            for name, row in self.places(numbers)
+        ]
+
+    def places(self, numbers: Int64[np.ndarray, " m"]) -> list[Place]:
+        """Return release and row of objects."""
+        places = []
         for number in np.asarray(numbers, np.int64).tolist():
-            name = names[int(self.release_numbers[number])]
-            row = int(self.rows[name][number - self.starts[name]])
-            keys.append(f"{name}:{self.index.segment(name).object_id(row)}")
-        return keys
+            name = self.releases[int(self.release_numbers[number])]
+            places.append((name, int(self.rows[name][number - self.starts[name]])))
+        return places
 
     def only(self, kept: Bool[np.ndarray, " n"]) -> "Pool":
         """Return the pool of some of the objects; they are numbered anew."""
