@@ -6,9 +6,9 @@ observation are first gathered in cells, which keep the place roughly: five ring
 110 coefficients of Gaia. A token is its embedding as it entered the encoder, joined to the
 encoder's last layer; a cell is their mean, and for rings their standard deviation as well.
 
-For every cell x, with a bias ``place`` of its own,
+Every cell x is seen along some fixed directions, in units of what is usual at its place,
 
-    h = gelu(((x - centre) / spread) W + b + place)
+    h = (x directions - mean[place]) / spread[place]
 
 and all h, joined, pass through a linear map with a small network beside it, to unit length. The
 encoder itself is never changed: whoever opens the same weights with another pooling gets its plain
@@ -27,6 +27,7 @@ __all__ = [
     "CELLS",
     "OBSERVATIONS",
     "POOLING_FILE",
+    "RINGS",
     "CellPool",
     "LearnedPooling",
     "PoolingShape",
@@ -61,14 +62,14 @@ class PoolingShape(BaseModel):
     Attributes
     ----------
     width
-        Of a cell after its map, by modality.
+        Directions along which a cell is seen, by modality.
     hidden
         Of the network beside the last linear map, by modality.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    width: Mapping[str, int] = Field(default={"image": 128, "spectrum": 24, "xp": 8})
+    width: Mapping[str, int] = Field(default={"image": 64, "spectrum": 16, "xp": 8})
     hidden: Mapping[str, int] = Field(default={"image": 384, "spectrum": 384, "xp": 128})
 
 
@@ -87,7 +88,8 @@ def _rings() -> list[Tensor]:
     ]
 
 
-_RINGS = _rings()
+RINGS = tuple(_rings())
+"""Numbers of the blocks of each ring, row by row in a grid of 12 x 12."""
 
 
 def cells_of(
@@ -108,7 +110,7 @@ def cells_of(
     if modality == "image":
         grid = tokens.reshape(len(tokens), _SIDE // 2, 2, _SIDE // 2, 2, tokens.shape[2])
         blocks = grid.mean(dim=(2, 4)).flatten(1, 2)
-        rings = [blocks[:, ring.to(blocks.device)] for ring in _RINGS]
+        rings = [blocks[:, ring.to(blocks.device)] for ring in RINGS]
         return torch.stack(
             [torch.cat([ring.mean(dim=1), ring.std(dim=1)], dim=1) for ring in rings], dim=1
         )
@@ -135,25 +137,29 @@ class CellPool(nn.Module):
         super().__init__()
         size, width = cell_size(modality, dim), shape.width[modality]
         joined, hidden = CELLS[modality] * width, shape.hidden[modality]
-        self.centre: Tensor
+        self.directions: Tensor
+        self.mean: Tensor
         self.spread: Tensor
-        self.register_buffer("centre", torch.zeros(size))
-        self.register_buffer("spread", torch.ones(size))
-        self.inner = nn.Linear(size, width)
-        self.place = nn.Parameter(0.02 * torch.randn(CELLS[modality], width))
+        self.register_buffer("directions", torch.zeros(size, width))
+        self.register_buffer("mean", torch.zeros(CELLS[modality], width))
+        self.register_buffer("spread", torch.ones(CELLS[modality], width))
         self.straight = nn.Linear(joined, dim)
         self.bend = nn.Linear(joined, hidden)
         self.bent = nn.Linear(hidden, dim)
 
-    def forward(
-        self, cells: Float[Tensor, "batch cells size"], dropout: float = 0.0
+    def project(self, cells: Float[Tensor, "batch cells size"]) -> Float[Tensor, "batch joined"]:
+        """Return what cells are along the directions, joined."""
+        return ((cells @ self.directions - self.mean) / self.spread).flatten(1)
+
+    def join(
+        self, projected: Float[Tensor, "batch joined"], dropout: float = 0.0
     ) -> Float32[Tensor, "batch dim"]:
         """Return a vector of unit length for each observation.
 
         Parameters
         ----------
-        cells
-            What `cells_of` gives.
+        projected
+            What `project` gives.
         dropout
             Share of values within that are zeroed, while training.
         """
@@ -161,10 +167,13 @@ class CellPool(nn.Module):
         def dropped(values: Tensor) -> Tensor:
             return nn.functional.dropout(values, dropout) if dropout else values
 
-        h = nn.functional.gelu(self.inner((cells - self.centre) / self.spread) + self.place)
-        h = dropped(h.flatten(1))
+        h = dropped(projected)
         out = self.straight(h) + self.bent(dropped(nn.functional.gelu(self.bend(h))))
         return nn.functional.normalize(out.float(), dim=1)
+
+    def forward(self, cells: Float[Tensor, "batch cells size"]) -> Float32[Tensor, "batch dim"]:
+        """Return a vector of unit length for each observation, from what `cells_of` gives."""
+        return self.join(self.project(cells))
 
 
 class LearnedPooling(nn.Module):

@@ -5,20 +5,21 @@ were turned, mirrored and shifted before they were tokenized) and ``features/<vi
 float16), so that training a pooling costs no pass through the encoder.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from aion.modalities import Image as AionImage
-from jaxtyping import Float16, Int64, UInt16
+from jaxtyping import Float16, Float32, UInt16
 
 from aion_encoder.attention import fuse_attention
 from aion_encoder.checkpoint import load_transformer
 from aion_encoder.learned_pooling import cells_of
 from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.batches import XP_KEYS, TokenSky
+from aion_encoder.training.fluxes import fluxes_of
 from aion_encoder.training.simulated import BANDS, packed_sky
 
 __all__ = [
@@ -169,12 +170,7 @@ class Features:
     """
 
     def __init__(self, work: Path, names: Sequence[str]) -> None:
-        self._views = {
-            view: np.concatenate(
-                [np.load(work / "features" / f"{view}-{name}.npy") for name in names]
-            )
-            for view in VIEWS
-        }
+        self._work, self._names = work, tuple(names)
         labels: dict[str, list[np.ndarray]] = {"z": [], "spectral_class": []}
         for name in names:
             with np.load(work / "sky" / f"{name}.npz", allow_pickle=False) as stored:
@@ -186,6 +182,36 @@ class Features:
     def __len__(self) -> int:
         return len(self.redshift)
 
-    def take(self, view: str, rows: Int64[np.ndarray, " m"]) -> Float16[np.ndarray, "m cells size"]:
-        """Return the features of some sources, in the order given."""
-        return np.asarray(self._views[view][rows])
+    def cells(self, view: str) -> Iterator[Float16[np.ndarray, "n cells size"]]:
+        """Give the cells of all sources as a view shows them, file by file."""
+        for name in self._names:
+            yield np.load(self._work / "features" / f"{view}-{name}.npy")
+
+    def first_cells(self, view: str, at_least: int) -> Float32[np.ndarray, "m cells size"]:
+        """Return the cells of the first sources; whole files are read."""
+        found: list[np.ndarray] = []
+        for each in self.cells(view):
+            found.append(each.astype(np.float32))
+            if sum(len(part) for part in found) >= at_least:
+                break
+        return np.concatenate(found)
+
+    def first_fluxes(self, at_least: int) -> dict[str, Float32[np.ndarray, "m cells fluxes"]]:
+        """Measure what the cells of the first sources should tell, see `fluxes_of`.
+
+        Returns
+        -------
+        By survey, for those sources whose cells `first_cells` gives.
+        """
+        found: dict[str, list[np.ndarray]] = {}
+        sources = 0
+        for name in self._names:
+            sky = packed_sky([self._work / "sky" / f"{name}.npz"])
+            sources += len(sky)
+            for survey in KEYS:
+                measured = fluxes_of(sky, survey)
+                if measured is not None:
+                    found.setdefault(survey, []).append(measured)
+            if sources >= at_least:
+                break
+        return {survey: np.concatenate(parts) for survey, parts in found.items()}

@@ -2,8 +2,10 @@
 
 The official `ImageCodec` is trained to give back what it was shown, in the compressed range in
 which it works (arcsinh, as the codec itself applies it) and in units of each band's sky noise
-there, pixel by pixel and averaged over each token, with a smooth L1 loss. Random crops weighted
-to the centre make it fast: objects sit in the centre, and the codec is convolutional.
+there, pixel by pixel and averaged over each token, with a smooth L1 loss. Noise hides what
+astronomers compare first, how bright a source is and of what colour; so the flux of blocks of
+pixels, and its ratio between neighbouring bands, count as well (`_photometry`). Random crops
+weighted to the centre make it fast: objects sit in the centre, and the codec is convolutional.
 """
 
 import logging
@@ -39,6 +41,8 @@ class ImageRecipe:
     """How long and how the image tokenizer is trained."""
 
     steps: int = 1600
+    minutes: float | None = None
+    """Time after which training ends although steps are left; the rate falls accordingly."""
     batch: int = 48
     crop_px: int = 32
     learning_rate: float = 1e-3
@@ -46,9 +50,12 @@ class ImageRecipe:
     """Share of the steps at the end that see whole 96 px images, as encoding does."""
     colour_weight: float = 1.0
     """Weight of the same loss on 4 x 4 px means, in units of their own noise."""
-    spread_weight: float = 0.02
-    """Weight of the term that keeps the five latents of a batch at zero mean and unit spread:
-    without it all patches drift into one code within a hundred steps and never leave it."""
+    photometry_weight: float = 0.1
+    """Weight of relative errors, in per cent, of flux and of flux ratios, see `_photometry`."""
+    spread_weight: float = 0.5
+    """Weight of the term that keeps the five latents of tokens that see a source at zero mean,
+    unit variance and without correlation: without it all patches drift into one code within a
+    hundred steps, and with all tokens counted alike bright sources share one."""
 
 
 def _crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
@@ -100,14 +107,76 @@ def _sky_noise(codec: ImageCodec, images: np.ndarray, bands: Sequence[str]) -> t
     return noise.clamp_min(1e-4)[None, :, None, None]
 
 
+BLOCKS_PX = (8, 16, 32)
+"""Sides of the squares whose flux is compared."""
+
+_SOFT = 3.0
+"""Flux below which an error counts as one of noise rather than as a relative one, in units of the
+noise of a block."""
+
+
+def _block_flux(codec: ImageCodec, compressed: torch.Tensor, side: int) -> torch.Tensor:
+    """Return the mean flux of squares, from the compressed range."""
+    # Beyond this no survey has flux; a decoder that is not trained yet may, and sinh would burst.
+    linear = codec._reverse_range_compress(compressed.clamp(-1.5, 1.5))
+    return avg_pool2d(linear, side)
+
+
+def _photometry(
+    codec: ImageCodec, decoded: torch.Tensor, target: torch.Tensor, sigma: torch.Tensor
+) -> torch.Tensor:
+    """Return the mean error of flux and of flux ratios of neighbouring bands, in per cent.
+
+    With F the mean flux of a square and b three times its noise, a = arcsinh(F / b) is a magnitude
+    where F is large (Lupton, Gunn & Szalay 1999). Errors of a, and of its difference between
+    neighbouring bands, are weighted with F^2 / (F^2 + b^2): empty sky has no colour.
+    """
+    errors, weights = [], []
+    noise = codec._reverse_range_compress(sigma)
+    for side in BLOCKS_PX:
+        soft = _SOFT * noise / side
+        seen = _block_flux(codec, decoded, side) / soft
+        true = _block_flux(codec, target, side) / soft
+        error = torch.arcsinh(seen) - torch.arcsinh(true)
+        weight = torch.where(true > 0, true**2 / (1.0 + true**2), 0.0)
+        errors += [error.abs().flatten(), (error[:, 1:] - error[:, :-1]).abs().flatten()]
+        weights += [weight.flatten(), torch.minimum(weight[:, 1:], weight[:, :-1]).flatten()]
+    weight = torch.cat(weights)
+    mean: torch.Tensor = (torch.cat(errors) * weight).sum() / weight.sum().clamp_min(1.0)
+    return 100.0 * mean
+
+
+def _moments(
+    codec: ImageCodec, latent: torch.Tensor, target: torch.Tensor, sigma: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and covariance of the latents of tokens that see a source."""
+    noise = codec._reverse_range_compress(sigma) / 4.0
+    signal = _block_flux(codec, target, 4) / (_SOFT * noise)
+    bright = torch.where(signal > 0, signal**2 / (1.0 + signal**2), 0.0).mean(dim=1).flatten()
+    weight = (bright / bright.sum().clamp_min(1e-6))[:, None]
+    values = latent.movedim(1, -1).flatten(0, -2)
+    mean = (weight * values).sum(dim=0)
+    centred = values - mean
+    return mean, (weight * centred).T @ centred
+
+
 @torch.no_grad()
-def _spread_latents(codec: ImageCodec, images: np.ndarray, bands: Sequence[str]) -> None:
-    """Scale the projection before the quantizer so that the first latents fill its range."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images[:64])).float()
-    _, latent, _ = _reconstruct(codec, _compressed(codec, pixels, bands), bands)
-    mean, spread = latent.mean(dim=(0, 2, 3)), latent.std(dim=(0, 2, 3)).clamp_min(1e-6)
-    codec.pre_quant_proj.weight /= spread[:, None, None, None]
-    codec.pre_quant_proj.bias.sub_(mean).div_(spread)
+def _whiten_latents(codec: ImageCodec, images: np.ndarray, bands: Sequence[str]) -> None:
+    """Turn and scale the projection before the quantizer so that sources fill its range.
+
+    Tokens of the sky are many and those of sources few: latents that are spread over all tokens
+    alike leave every bright source in the outermost level of most of them, without a colour.
+    """
+    sigma = _sky_noise(codec, images, bands)
+    pixels = torch.from_numpy(np.ascontiguousarray(images[:256, :, 32:64, 32:64])).float()
+    target = _compressed(codec, pixels, bands)
+    _, latent, _ = _reconstruct(codec, target, bands)
+    mean, covariance = _moments(codec, latent, target, sigma)
+    values, vectors = torch.linalg.eigh(covariance)
+    turn = vectors @ torch.diag(values.clamp_min(1e-6).rsqrt()) @ vectors.T
+    projection = codec.pre_quant_proj
+    projection.weight.copy_(torch.einsum("ij,jkhw->ikhw", turn, projection.weight))
+    projection.bias.copy_(turn @ (projection.bias - mean))
 
 
 def train_image_codec(
@@ -132,7 +201,8 @@ def train_image_codec(
     config
         Arguments of the official class.
     start
-        A trained codec of the same configuration to go on from; changed in place.
+        A trained codec of the same configuration to go on from; changed in place. Its codes will
+        mean something else, unless there are no steps.
     progress
         Called with (steps done, steps in all).
 
@@ -144,19 +214,21 @@ def train_image_codec(
     rng = np.random.default_rng(seed)
     codec = ImageCodec(**config) if start is None else start.requires_grad_(True)
     noise = {name: _sky_noise(codec, images, bands) for name, (images, bands) in surveys.items()}
-    if start is None:
-        _spread_latents(codec, *next(iter(surveys.values())))
+    if recipe.steps:
+        _whiten_latents(codec, *next(iter(surveys.values())))
     optimizer = torch.optim.AdamW(codec.parameters(), lr=recipe.learning_rate, weight_decay=0.0)
-    schedule = Schedule(recipe.steps, None, warm_up=0.05)
+    schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
-    whole_from = int(recipe.steps * (1.0 - recipe.whole_image_share))
     log: list[dict[str, float]] = []
     for step in range(recipe.steps):
+        share = schedule.share(step)
+        if share >= 1.0:
+            break
         for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(schedule.share(step))
+            group["lr"] = recipe.learning_rate * schedule.rate(share)
         name = names[step % len(names)]
         images, bands = surveys[name]
-        whole = step >= whole_from
+        whole = share >= 1.0 - recipe.whole_image_share
         size = max(4, recipe.batch // 9) if whole else recipe.batch
         chosen = images[np.sort(rng.integers(len(images), size=size))]
         pixels = torch.from_numpy(_crop(chosen, images.shape[-1] if whole else recipe.crop_px, rng))
@@ -175,12 +247,14 @@ def train_image_codec(
         # colour stands out, which single pixels teach last.
         coarse = 4.0 / sigma
         colour = smooth_l1_loss(avg_pool2d(decoded, 4) * coarse, avg_pool2d(target, 4) * coarse)
-        mean = latent.mean(dim=(0, 2, 3))
-        spread = latent.std(dim=(0, 2, 3))
+        photometry = _photometry(codec, decoded, target, sigma)
+        mean, covariance = _moments(codec, latent, target, sigma)
+        uneven = (mean**2).mean() + ((covariance - torch.eye(len(mean))) ** 2).mean()
         loss = (
             fidelity
             + recipe.colour_weight * colour
-            + recipe.spread_weight * (mean**2 + (spread - 1.0) ** 2).mean()
+            + recipe.photometry_weight * photometry
+            + recipe.spread_weight * uneven
         )
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -193,6 +267,7 @@ def train_image_codec(
                     "survey": names.index(name),
                     "loss": float(fidelity.detach()),
                     "colour": float(colour.detach()),
+                    "photometry": float(photometry.detach()),
                     "codes_in_batch": int(torch.bincount(codes.flatten()).count_nonzero()),
                     "seconds": schedule.seconds,
                 }

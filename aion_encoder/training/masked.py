@@ -12,7 +12,7 @@ with departures that suit a small budget and are listed in the model card:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,7 @@ def train_transformer(
     scalars: tuple[str, ...],
     seed: int,
     start: nn.Module | None = None,
+    anew: Collection[str] = (),
     state_path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[AION, list[dict[str, Any]]]:
@@ -138,6 +139,8 @@ def train_transformer(
         Of the batches and the initial weights.
     start
         A trained AION whose weights are the first ones, wherever it has the same tensor.
+    anew
+        Token keys whose codes no longer mean what they did there: their tables are not taken.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
     progress
@@ -152,7 +155,14 @@ def train_transformer(
     start_from_coordinates(model, seed)
     if start is not None:
         own = model.state_dict()
-        own.update({name: value for name, value in start.state_dict().items() if name in own})
+        tables = {f"{key}.{part}.weight" for key in anew for part in ("token_emb", "to_logits")}
+        own.update(
+            {
+                name: value
+                for name, value in start.state_dict().items()
+                if name in own and name.partition(".")[2] not in tables
+            }
+        )
         model.load_state_dict(own)
     fuse_attention(model.encoder)
     fuse_attention(model.decoder)

@@ -37,11 +37,12 @@ from torch import Tensor, nn
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
 from aion_encoder.heads import LinearHead
 from aion_encoder.learned_pooling import LearnedPooling, PoolingShape
-from aion_encoder.training.features import MODALITY, TURNED, Features
+from aion_encoder.training.directions import cell_directions, usual
+from aion_encoder.training.features import MODALITY, TURNED, VIEWS, Features
 from aion_encoder.training.schedule import Schedule
 from aion_encoder.training.state import keep_state, resume_state
 
-__all__ = ["PoolingRecipe", "alike", "train_pooling"]
+__all__ = ["LOOKED_AT", "PoolingRecipe", "alike", "train_pooling"]
 
 logger = logging.getLogger("aion_encoder")
 
@@ -52,11 +53,8 @@ LIKE_REDSHIFT = 0.02
 
 FIRST_PHYSICS_SCALE, LARGEST_PHYSICS_SCALE = 10.0, 50.0
 
-_FLOOR = 0.05
-"""Of the spread of a dimension, in units of the mean spread."""
-
-_LOOKED_AT = 2000
-"""Sources of each survey from which centre and spread of the cells are taken."""
+LOOKED_AT = 2000
+"""Sources from which directions are taken."""
 
 
 @dataclass(frozen=True)
@@ -103,42 +101,55 @@ def alike(
 
 
 class _Views:
-    """Gives the vectors of sources, as a survey sees them."""
+    """Gives the vectors of sources, as a survey sees them.
+
+    The directions of all pools are set first; what cells are along them is kept for every source.
+    """
 
     def __init__(
-        self, pooling: LearnedPooling, features: Features, *, dropout: float, fast: bool
+        self,
+        pooling: LearnedPooling,
+        features: Features,
+        fluxes: Mapping[str, Float32[np.ndarray, "m cells fluxes"]] | None,
+        dropout: float,
     ) -> None:
-        self._pooling, self._features = pooling, features
-        self._dropout, self._fast = dropout, fast
+        self._pooling, self._dropout = pooling, dropout
+        for modality in sorted(set(MODALITY.values())):
+            _direct(pooling.pools[modality], modality, features, fluxes or {})
+        self._projected = {}
+        for view in VIEWS:
+            pool: Any = pooling.pools[MODALITY[view.removesuffix(TURNED)]]
+            with torch.inference_mode():
+                parts = [
+                    pool.project(torch.from_numpy(cells).float()).numpy()
+                    for cells in features.cells(view)
+                ]
+            self._projected[view] = np.concatenate(parts)
 
     def look(self, view: str, rows: np.ndarray) -> Float32[Tensor, "batch dim"]:
         """Return the vectors of some sources in one of the ways in which they are seen."""
-        pool = self._pooling.pools[MODALITY[view.removesuffix(TURNED)]]
-        cells = torch.from_numpy(self._features.take(view, rows))
-        cells = cells.bfloat16() if self._fast else cells.float()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self._fast):
-            vectors: Tensor = pool(cells, self._dropout)
+        pool: Any = self._pooling.pools[MODALITY[view.removesuffix(TURNED)]]
+        vectors: Tensor = pool.join(torch.from_numpy(self._projected[view][rows]), self._dropout)
         return vectors
 
-    def measure(self, rng: np.random.Generator) -> None:
-        """Set centre and spread of every pool from some sources."""
-        rows = np.sort(rng.permutation(len(self._features))[:_LOOKED_AT])
-        for modality in sorted(set(MODALITY.values())):
-            seen = np.concatenate(
-                [
-                    self._features.take(survey, rows).astype(np.float32)
-                    for survey, kind in MODALITY.items()
-                    if kind == modality
-                ]
-            ).reshape(-1, self._features.take(_first(modality), rows[:1]).shape[2])
-            spread = seen.std(axis=0)
-            pool: Any = self._pooling.pools[modality]
-            pool.centre.copy_(torch.from_numpy(seen.mean(axis=0)))
-            pool.spread.copy_(torch.from_numpy(spread + _FLOOR * spread.mean()))
 
-
-def _first(modality: str) -> str:
-    return next(survey for survey, kind in MODALITY.items() if kind == modality)
+@torch.no_grad()
+def _direct(
+    pool: Any,
+    modality: str,
+    features: Features,
+    fluxes: Mapping[str, Float32[np.ndarray, "m cells fluxes"]],
+) -> None:
+    """Set the directions of a pool, and what is usual along them."""
+    surveys = [survey for survey, kind in MODALITY.items() if kind == modality]
+    told = [fluxes[survey] for survey in surveys if survey in fluxes]
+    cells = [features.first_cells(survey, LOOKED_AT) for survey in surveys]
+    directions = cell_directions(
+        cells, told or None, pool.directions.shape[1], first_apart=modality == "spectrum"
+    )
+    mean, spread = usual(np.concatenate([each @ directions for each in cells]))
+    for buffer, values in ((pool.directions, directions), (pool.mean, mean), (pool.spread, spread)):
+        buffer.copy_(torch.from_numpy(values))
 
 
 class _Agreement(nn.Module):
@@ -239,7 +250,7 @@ def train_pooling(
     recipe: PoolingRecipe,
     *,
     seed: int,
-    fast: bool = True,
+    fluxes: Mapping[str, Float32[np.ndarray, "m cells fluxes"]] | None = None,
     state_path: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[LearnedPooling, dict[str, LinearHead], list[dict[str, Any]]]:
@@ -255,8 +266,9 @@ def train_pooling(
         Sizes, length, weights and rates.
     seed
         Of the batches and the initial weights.
-    fast
-        Matrix products in bfloat16.
+    fluxes
+        What the cells of the first sources should tell in each survey of pictures and spectra,
+        ``features.first_fluxes(LOOKED_AT)``; None for principal directions alone.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
     progress
@@ -271,8 +283,7 @@ def train_pooling(
     rng = np.random.default_rng(seed)
     pooling = LearnedPooling(dim, recipe.shape)
     agreement = _Agreement(dim, recipe, features)
-    views = _Views(pooling, features, dropout=recipe.dropout, fast=fast)
-    views.measure(rng)
+    views = _Views(pooling, features, fluxes, recipe.dropout)
     learned = [*pooling.parameters(), *agreement.parameters()]
     groups: list[dict[str, Any]] = [
         {"params": [each for each in learned if each.ndim > 1]},

@@ -32,10 +32,10 @@ from aion_encoder.codecs import load_codec
 from aion_encoder.identity import Pooling
 from aion_encoder.reference_spaces import SPACES_FILES
 from aion_encoder.training.batches import XP_KEYS, MaskedRecipe, TokenSky
-from aion_encoder.training.features import Features, write_features, write_turned
+from aion_encoder.training.features import IMAGE_KEYS, Features, write_features, write_turned
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import train_transformer, transformer_config
-from aion_encoder.training.pooling import PoolingRecipe, train_pooling
+from aion_encoder.training.pooling import LOOKED_AT, PoolingRecipe, train_pooling
 from aion_encoder.training.simulated import BANDS, SCALARS, PackedSky, pack, packed_sky
 from aion_encoder.training.spectrum_codec import (
     SPECTRUM_CODEC,
@@ -59,7 +59,8 @@ class Recipe:
     start: str | None = None
     """Checkpoint to go on from (``demo`` or a directory): its tokenizers are trained further, its
     tables of scalars are kept, and the transformer begins with its weights. A tokenizer with 0
-    steps stays as it is."""
+    steps stays as it is; an image tokenizer that is trained further gives other codes, so that the
+    transformer learns the tables of images anew."""
     seed: int = 1001
     codec_sources: int = 5000
     sources: int = 15000
@@ -317,6 +318,8 @@ def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> 
         start=None
         if recipe.start is None
         else load_transformer(locate(recipe.start).directory, keep_decoder=True),
+        # A tokenizer that is trained further begins by turning its latents: its codes are others.
+        anew=tuple(IMAGE_KEYS.values()) if recipe.image.steps else (),
         state_path=work / "transformer.pt",
         progress=progress,
     )
@@ -360,11 +363,13 @@ def stage_features(work: Path, recipe: Recipe, progress: Progress | None) -> Non
 def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None:
     """Learn a pooling of the trained encoder, and make it the one that the checkpoint asks for."""
     paths = _chunks(work, recipe, recipe.pooling_sources)
+    features = Features(work, [path.stem for path in paths])
     pooling, bridges, log = train_pooling(
         recipe.dim,
-        Features(work, [path.stem for path in paths]),
+        features,
         recipe.pooling,
         seed=recipe.seed,
+        fluxes=features.first_fluxes(LOOKED_AT),
         state_path=work / "pooling.pt",
         progress=progress,
     )

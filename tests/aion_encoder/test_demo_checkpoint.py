@@ -34,7 +34,7 @@ def test_its_measures_reach_the_bars_they_are_held_to() -> None:
     assert measures["asking"] == 1000
     for pooling in ("learned", "layered_part_means"):
         partners = measures["partners"]["legacysurvey->desi"][pooling]
-        assert partners["linear_map"]["r_at_10"] >= 0.5
+        assert partners["linear_map"]["r_at_10"] >= 0.6
         assert partners["linear_map_on_shuffled_pairs"]["r_at_10"] < 0.03
     for survey in ("legacysurvey", "hsc", "sdss", "desi", "gaia"):
         scores = measures["neighbours"][survey]

@@ -41,7 +41,8 @@ def _random_pooling(dim: int, seed: int = 3) -> LearnedPooling:
     torch.manual_seed(seed)
     pooling = LearnedPooling(dim, SHAPE)
     for pool in pooling.pools.values():
-        pool.centre.normal_()
+        pool.directions.normal_()
+        pool.mean.normal_()
         pool.spread.uniform_(0.5, 2.0)
     return pooling.eval().requires_grad_(False)
 
@@ -53,8 +54,7 @@ def _by_hand(pool: CellPool, cells: np.ndarray) -> np.ndarray:
     def gelu(x: np.ndarray) -> np.ndarray:
         return np.asarray(x * 0.5 * (1 + erf(x / np.sqrt(2))))
 
-    x = (cells - p["centre"]) / p["spread"]
-    h = gelu(x @ p["inner.weight"].T + p["inner.bias"] + p["place"]).ravel()
+    h = ((cells @ p["directions"] - p["mean"]) / p["spread"]).ravel()
     out = h @ p["straight.weight"].T + p["straight.bias"]
     bend = gelu(h @ p["bend.weight"].T + p["bend.bias"])
     out = out + bend @ p["bent.weight"].T + p["bent.bias"]
@@ -256,7 +256,13 @@ def test_features_are_read_in_order(folder: Path) -> None:
     with np.load(folder / "sky" / "001.npz") as stored:
         assert np.array_equal(features.redshift[12:], stored["z"])
     second = np.load(folder / "features" / "hsc-001.npy")
-    assert np.array_equal(features.take("hsc", np.array([12, 23])), second[[0, 11]])
+    assert np.array_equal(list(features.cells("hsc"))[1], second)
+    assert [len(features.first_cells("hsc", count)) for count in (1, 12, 13, 99)] == [
+        12,
+        12,
+        24,
+        24,
+    ]
 
 
 def test_who_should_be_alike() -> None:
@@ -275,12 +281,10 @@ def test_training_brings_sources_together_and_resumes(folder: Path, tmp_path: Pa
     features = Features(folder, ["000", "001"])
     recipe = PoolingRecipe(**SMALL, steps=50, minutes=None, batch=24, learning_rate=1e-2, dropout=0)
     state = tmp_path / "state.pt"
-    pooling, bridges, log = train_pooling(
-        64, features, recipe, seed=1, fast=False, state_path=state
-    )
+    pooling, bridges, log = train_pooling(64, features, recipe, seed=1, state_path=state)
     # 24 sources of random tokens can be told apart by heart: chance is log 24 = 3.2 nats.
     assert log[-1]["spectrum"] < 2.5
-    again, _, longer = train_pooling(64, features, recipe, seed=1, fast=False, state_path=state)
+    again, _, longer = train_pooling(64, features, recipe, seed=1, state_path=state)
     assert longer == log
     for name, value in pooling.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])

@@ -8,15 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from aion.codecs.image import ImageCodec
 from safetensors.torch import load_file
 
 from aion_encoder import open_encoder
+from aion_encoder.checkpoint import load_transformer
 from aion_encoder.identity import Pooling
 from aion_encoder.surveys import SURVEYS
 from aion_encoder.training.batches import Batch, Drawer, MaskedRecipe, TokenSky
 from aion_encoder.training.card import write_card
-from aion_encoder.training.image_codec import ImageRecipe, train_image_codec
-from aion_encoder.training.masked import _loss
+from aion_encoder.training.image_codec import (
+    ImageRecipe,
+    _compressed,
+    _moments,
+    _photometry,
+    _reconstruct,
+    _sky_noise,
+    _whiten_latents,
+    train_image_codec,
+)
+from aion_encoder.training.masked import _loss, train_transformer, transformer_config
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
 from aion_encoder.training.measuring import encode_all, measure, write_spaces
 from aion_encoder.training.pooling import PoolingRecipe
@@ -313,6 +324,47 @@ def test_training_goes_on_from_a_checkpoint(work: Path, tmp_path: Path) -> None:
     )
     for name in first:
         assert torch.equal(first[name], second[name]), name
+
+
+def test_tables_of_other_codes_are_learned_anew(work: Path) -> None:
+    start = load_transformer(work / "checkpoint", keep_decoder=True)
+    scalars = tuple(SCALARS)
+    config = transformer_config(
+        RECIPE.dim, RECIPE.encoder_depth, RECIPE.decoder_depth, RECIPE.num_heads, scalars
+    )
+    model, _ = train_transformer(
+        _token_sky(work, RECIPE),
+        config,
+        replace(RECIPE.masked, steps=0),
+        scalars=scalars,
+        seed=4,
+        start=start,
+        anew=("tok_image",),
+    )
+    theirs, own = start.state_dict(), model.state_dict()
+    other = {name for name in theirs if not torch.equal(theirs[name], own[name])}
+    assert other == {"encoder_embeddings.tok_image.token_emb.weight"}
+
+
+def test_sources_fill_the_levels_of_every_latent(work: Path) -> None:
+    """What holds for all tokens need not hold for the few that see a source."""
+    sky = packed_sky([work / "sky" / "000.npz"])
+    bands = ("DES-G", "DES-R", "DES-I", "DES-Z")
+    images = sky.images["legacysurvey"]
+    torch.manual_seed(1)
+    codec = ImageCodec(**RECIPE.image_codec)
+    _whiten_latents(codec, images, bands)
+    pixels = torch.from_numpy(images[:, :, 32:64, 32:64].astype(np.float32))
+    target = _compressed(codec, pixels, bands)
+    sigma = _sky_noise(codec, images, bands)
+    mean, covariance = _moments(codec, _reconstruct(codec, target, bands)[1], target, sigma)
+    assert mean.abs().max() < 0.05
+    assert torch.allclose(covariance, torch.eye(len(mean)), atol=0.05)
+    assert float(_photometry(codec, target, target, sigma)) == 0.0
+    # All fluxes off by a tenth, all ratios right: two of three blocks or less have an error.
+    linear = 1.1 * codec._reverse_range_compress(target)
+    off = float(_photometry(codec, codec._range_compress(linear), target, sigma))
+    assert 2.0 < off < 9.5
 
 
 def test_unknown_recipe_key_is_named(tmp_path: Path) -> None:
