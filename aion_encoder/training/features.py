@@ -18,7 +18,7 @@ from aion_encoder.attention import fuse_attention
 from aion_encoder.checkpoint import load_transformer
 from aion_encoder.learned_pooling import cells_of
 from aion_encoder.surveys import SURVEYS
-from aion_encoder.training.batches import XP_KEYS, TokenSky
+from aion_encoder.training.batches import TokenSky
 from aion_encoder.training.fluxes import fluxes_of
 from aion_encoder.training.simulated import BANDS, packed_sky
 
@@ -34,13 +34,7 @@ __all__ = [
 
 IMAGE_KEYS = {"legacysurvey": "tok_image", "hsc": "tok_image_hsc"}
 
-KEYS: Mapping[str, tuple[str, ...]] = {
-    "legacysurvey": ("tok_image",),
-    "hsc": ("tok_image_hsc",),
-    "sdss": ("tok_spectrum_sdss",),
-    "desi": ("tok_spectrum_desi",),
-    "gaia": XP_KEYS,
-}
+KEYS: Mapping[str, tuple[str, ...]] = {name: each.token_keys for name, each in SURVEYS.items()}
 """Token keys of one observation in each survey."""
 
 MODALITY = {survey: SURVEYS[survey].modality for survey in KEYS}

@@ -16,13 +16,16 @@ from jaxtyping import Float32, Float64
 
 from aion_encoder.learned_pooling import ARM, CELLS, RINGS
 from aion_encoder.preparation import NORMALISATION_FLOOR
+from aion_encoder.surveys import SPECTRUM_GRID_ANGSTROM, SURVEYS
 from aion_encoder.training.simulated import BANDS, PackedSky
 from aion_encoder.training.spectrum_codec import SpectrumArrays
 
 __all__ = ["flux_directions", "fluxes_of"]
 
-COUNTS = {"legacysurvey": 1.0, "hsc": 10 ** (0.4 * (27.0 - 22.5))}
-"""In a nanomaggy, by the zero points of the surveys."""
+NANOMAGGY_AB = 22.5
+
+COUNTS = {name: 10 ** (0.4 * (SURVEYS[name].zero_point - NANOMAGGY_AB)) for name in BANDS}
+"""In a nanomaggy."""
 
 COLOURS = 4
 """g, r, i and z, which both surveys have."""
@@ -33,8 +36,8 @@ SOFT_NANOMAGGIES = 0.01
 BLOCK_PX = 8
 """Side of a block of 2 x 2 tokens."""
 
-FIRST_ANGSTROM, TOKEN_ANGSTROM = 3500.0, 25.6
-"""The grid of the spectrum tokenizer: 32 pixels of 0.8 A in a token."""
+TOKEN_ANGSTROM = 25.6
+"""32 pixels of 0.8 A of the spectrum tokenizer's grid."""
 
 SOFT_RATIO = 0.5
 """Of flux and brightness, at which arcsinh turns."""
@@ -73,7 +76,9 @@ def _arms(spectra: SpectrumArrays) -> Float32[np.ndarray, "n cells fluxes"]:
     # The tokenizer divides by one pixel more than there are.
     level = np.maximum(flux.sum(1) / ((~spectra.mask).sum(1) + 1.0), NORMALISATION_FLOOR)
     arms = CELLS["spectrum"] - 1
-    arm = ((spectra.wavelength_angstrom - FIRST_ANGSTROM) // (ARM * TOKEN_ANGSTROM)).astype(int)
+    arm = (
+        (spectra.wavelength_angstrom - SPECTRUM_GRID_ANGSTROM[0]) // (ARM * TOKEN_ANGSTROM)
+    ).astype(int)
     within = good & (arm >= 0) & (arm < arms)
     place = np.where(within, arm, 0) + arms * np.arange(len(arm))[:, None]
     counted = np.bincount(place.ravel(), within.ravel(), arms * len(arm)).reshape(-1, arms)

@@ -115,11 +115,20 @@ _SOFT = 3.0
 noise of a block."""
 
 
-def _block_flux(codec: ImageCodec, compressed: torch.Tensor, side: int) -> torch.Tensor:
-    """Return the mean flux of squares, from the compressed range."""
+def _block_flux(
+    codec: ImageCodec, compressed: torch.Tensor, sigma: torch.Tensor, side: int
+) -> torch.Tensor:
+    """Return the mean flux of squares from the compressed range, in units of `_SOFT` noises."""
     # Beyond this no survey has flux; a decoder that is not trained yet may, and sinh would burst.
     linear = codec._reverse_range_compress(compressed.clamp(-1.5, 1.5))
-    return avg_pool2d(linear, side)
+    soft = _SOFT * codec._reverse_range_compress(sigma) / side
+    flux: torch.Tensor = avg_pool2d(linear, side) / soft
+    return flux
+
+
+def _seen(flux: torch.Tensor) -> torch.Tensor:
+    """Return how much of a source is in squares, from 0 to 1, by their flux in those units."""
+    return torch.where(flux > 0, flux**2 / (1.0 + flux**2), 0.0)
 
 
 def _photometry(
@@ -132,13 +141,10 @@ def _photometry(
     neighbouring bands, are weighted with F^2 / (F^2 + b^2): empty sky has no colour.
     """
     errors, weights = [], []
-    noise = codec._reverse_range_compress(sigma)
     for side in BLOCKS_PX:
-        soft = _SOFT * noise / side
-        seen = _block_flux(codec, decoded, side) / soft
-        true = _block_flux(codec, target, side) / soft
-        error = torch.arcsinh(seen) - torch.arcsinh(true)
-        weight = torch.where(true > 0, true**2 / (1.0 + true**2), 0.0)
+        told, true = (_block_flux(codec, each, sigma, side) for each in (decoded, target))
+        error = torch.arcsinh(told) - torch.arcsinh(true)
+        weight = _seen(true)
         errors += [error.abs().flatten(), (error[:, 1:] - error[:, :-1]).abs().flatten()]
         weights += [weight.flatten(), torch.minimum(weight[:, 1:], weight[:, :-1]).flatten()]
     weight = torch.cat(weights)
@@ -150,9 +156,7 @@ def _moments(
     codec: ImageCodec, latent: torch.Tensor, target: torch.Tensor, sigma: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return mean and covariance of the latents of tokens that see a source."""
-    noise = codec._reverse_range_compress(sigma) / 4.0
-    signal = _block_flux(codec, target, 4) / (_SOFT * noise)
-    bright = torch.where(signal > 0, signal**2 / (1.0 + signal**2), 0.0).mean(dim=1).flatten()
+    bright = _seen(_block_flux(codec, target, sigma, 4)).mean(dim=1).flatten()
     weight = (bright / bright.sum().clamp_min(1e-6))[:, None]
     values = latent.movedim(1, -1).flatten(0, -2)
     mean = (weight * values).sum(dim=0)
