@@ -59,7 +59,7 @@ class Tokenized:
 
 
 @contextmanager
-def _exact_arithmetic(device: torch.device) -> Iterator[None]:
+def exact_arithmetic(device: torch.device) -> Iterator[None]:
     """Float32 without autocast, without TF32, without an algorithm chosen by a race."""
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode())
@@ -280,7 +280,7 @@ class Tokenizer:
         """Run a tokenizer over equal chunks, check the tokens and hand them out."""
         codec = self._codecs[str(codec_folder(key))]
         size = CHUNK_OF_TABLES if hasattr(codec, "_modality_class") else self._chunk
-        with _exact_arithmetic(self._device):
+        with exact_arithmetic(self._device):
             for start in range(0, len(members), size):
                 chunk = list(members[start : start + size])
                 filled = chunk + chunk[-1:] * (size - len(chunk))

@@ -61,6 +61,7 @@ def _card(
 @click.argument("work", type=click.Path(path_type=Path))
 @click.option("--recipe", type=click.Path(path_type=Path, exists=True), help="JSON of changes.")
 @click.option("--threads", type=int, default=os.cpu_count() or 1, show_default=True)
+@click.option("--device", default="auto", help="cpu, cuda, or auto: a GPU if there is one.")
 @click.option("--held-out", default=9000, show_default=True, help="Sources to measure on.")
 @click.option("--gallery", default=2000, show_default=True, help="Of these, that are asked.")
 @click.option("--asking", default=1000, show_default=True, help="Of these, that ask.")
@@ -70,6 +71,7 @@ def main(
     work: Path,
     recipe: Path | None,
     threads: int,
+    device: str,
     held_out: int,
     gallery: int,
     asking: int,
@@ -83,8 +85,10 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import torch
 
+    from aion_encoder.training.means import Means, best_device
     from aion_encoder.training.stages import recipe_from, run_stage
 
+    device = best_device() if device == "auto" else device
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     for name in STAGE_NAMES if stage == "all" else (stage,):
@@ -98,7 +102,7 @@ def main(
                     bar.total = total
                     bar.update(done - bar.n)
 
-                run_stage(name, work, recipe_from(recipe), advance)
+                run_stage(name, work, recipe_from(recipe), Means(device, threads, advance))
             hours_file = work / "hours.json"
             hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
             hours[name] = hours.get(name, 0.0) + (time.monotonic() - began) / 3600

@@ -142,13 +142,27 @@ class Batch:
 class Drawer:
     """Draws what one batch sees and what it must give."""
 
-    def __init__(self, sky: TokenSky, recipe: MaskedRecipe, scalars: tuple[str, ...], seed: int):
+    def __init__(
+        self,
+        sky: TokenSky,
+        recipe: MaskedRecipe,
+        scalars: tuple[str, ...],
+        seed: int,
+        device: str = "cpu",
+    ) -> None:
         self.rng = np.random.default_rng(seed)
-        self.generator = torch.Generator().manual_seed(seed)
+        self.device = device
+        self.generator = torch.Generator(device).manual_seed(seed)
         self.recipe = recipe
         self.scalars = scalars
-        self.tokens = {key: torch.from_numpy(value) for key, value in sky.tokens.items()}
-        self.interest = {key: _interest(key, value.shape[1]) for key, value in self.tokens.items()}
+        # CUDA gathers no unsigned 16-bit integers.
+        self.tokens = {
+            key: torch.from_numpy(value.astype(np.int16)).to(device)
+            for key, value in sky.tokens.items()
+        }
+        self.interest = {
+            key: _interest(key, value.shape[1]).to(device) for key, value in self.tokens.items()
+        }
         self.names = [name for name in OBSERVED if recipe.weights.get(name, 0.0) > 0.0]
         weights = np.array([recipe.weights[name] for name in self.names])
         self.weights = weights / weights.sum()
@@ -205,20 +219,23 @@ class Drawer:
             given = {key: 1 for key in flux}
         return _Plan(given, self._asked(given, again=False), batch)
 
+    def _luck(self, tokens: torch.Tensor) -> torch.Tensor:
+        return torch.rand(tokens.shape, generator=self.generator, device=self.device)
+
     def draw(self) -> Batch:
         plan = self.plan()
         count = len(next(iter(self.tokens.values())))
-        rows = torch.from_numpy(self.rng.integers(count, size=plan.batch))
+        rows = torch.from_numpy(self.rng.integers(count, size=plan.batch)).to(self.device)
         inputs, targets = {}, {}
         for key in {**plan.given, **plan.wanted}:
             tokens = self.tokens[key][rows].long()
-            luck = torch.rand(tokens.shape, generator=self.generator)
+            luck = self._luck(tokens)
             if n_in := plan.given.get(key, 0):
                 places = luck.topk(n_in, dim=1).indices
                 inputs[key] = (places, tokens.gather(1, places))
             if n_out := plan.wanted.get(key, 0):
                 # Weighted draw without repetition (Efraimidis & Spirakis 2006).
-                luck = torch.rand(tokens.shape, generator=self.generator).log()
+                luck = self._luck(tokens).log()
                 luck = luck / self.interest[key]
                 if n_in and not plan.pooled:
                     luck.scatter_(1, places, -torch.inf)

@@ -12,7 +12,7 @@ from aion_encoder.identity import Pooling
 from aion_encoder.training.figures import draw_images, draw_losses, draw_spectra
 from aion_encoder.training.measuring import FROZEN
 from aion_encoder.training.simulated import PackedSky
-from aion_encoder.training.stages import load_codecs
+from aion_encoder.training.tokens import load_codecs
 
 __all__ = ["write_card"]
 

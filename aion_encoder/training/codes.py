@@ -81,6 +81,6 @@ def start_from_coordinates(model: AION, seed: int) -> None:
 
 def soft_targets(tokens: Tensor, vocabulary: int) -> Float32[Tensor, "n vocabulary"]:
     """Return targets that spread over the neighbours of each code on a line, each summing to 1."""
-    bins = torch.arange(vocabulary, dtype=torch.float32)
+    bins = torch.arange(vocabulary, dtype=torch.float32, device=tokens.device)
     distance = (bins[None, :] - tokens[:, None].float()) / SMOOTHING_BINS
     return torch.softmax(-0.5 * distance**2, dim=1)

@@ -18,6 +18,7 @@ from aion_encoder.attention import fuse_attention
 from aion_encoder.checkpoint import load_transformer
 from aion_encoder.learned_pooling import cells_of
 from aion_encoder.surveys import SURVEYS
+from aion_encoder.tokenizer import exact_arithmetic
 from aion_encoder.training.batches import TokenSky
 from aion_encoder.training.fluxes import fluxes_of
 from aion_encoder.training.simulated import BANDS, packed_sky
@@ -68,7 +69,7 @@ def turn(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 @torch.inference_mode()
-def write_turned(codec: Any, sky_file: Path, folder: Path, seed: int) -> None:
+def write_turned(codec: Any, sky_file: Path, folder: Path, seed: int, device: str = "cpu") -> None:
     """Tokenize the turned pictures of a packed file into ``folder``, unless they are there."""
     folder.mkdir(exist_ok=True)
     if (folder / sky_file.name).exists():
@@ -79,8 +80,10 @@ def write_turned(codec: Any, sky_file: Path, folder: Path, seed: int) -> None:
     for survey, bands in BANDS.items():
         for start in range(0, len(sky), _BATCH):
             pixels = turn(sky.images[survey][start : start + _BATCH].astype(np.float32), rng)
-            coded = codec.encode(AionImage(flux=torch.from_numpy(pixels), bands=list(bands)))
-            tokens.setdefault(IMAGE_KEYS[survey] + TURNED, []).append(coded.numpy())
+            flux = torch.from_numpy(pixels).to(device)
+            with exact_arithmetic(flux.device):
+                coded = codec.encode(AionImage(flux=flux, bands=list(bands)))
+            tokens.setdefault(IMAGE_KEYS[survey] + TURNED, []).append(coded.cpu().numpy())
     TokenSky({key: np.concatenate(parts).astype(np.uint16) for key, parts in tokens.items()}).save(
         folder / sky_file.name
     )
@@ -101,6 +104,7 @@ def features_of(
     view
         One of `VIEWS`.
     """
+    device = next(model.parameters()).device
     survey = view.removesuffix(TURNED)
     turned = view[len(survey) :]
     keys = KEYS[survey]
@@ -111,19 +115,19 @@ def features_of(
         for key in keys:
             embedding = model.encoder_embeddings[key]
             ids = torch.from_numpy(tokens[key + turned][start : start + _BATCH].astype(np.int64))
-            embedded.append(embedding.token_emb(ids))
+            embedded.append(embedding.token_emb(ids.to(device)))
             codes.append(embedding.pos_emb + embedding.mod_emb)
         first = torch.cat(embedded, dim=1)
         hidden = first + torch.cat([each.expand(1, -1, -1) for each in codes], dim=1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             for block in model.encoder:
                 hidden = block(hidden)
         cells = cells_of(MODALITY[survey], first, model.encoder_norm(hidden.float()))
-        parts.append(cells.to(torch.float16).numpy())
+        parts.append(cells.to(torch.float16).cpu().numpy())
     return np.concatenate(parts)
 
 
-def write_features(checkpoint: Path, work: Path, name: str) -> None:
+def write_features(checkpoint: Path, work: Path, name: str, device: str = "cpu") -> None:
     """Write the features of all views of one packed file, unless they are there.
 
     Parameters
@@ -134,6 +138,8 @@ def write_features(checkpoint: Path, work: Path, name: str) -> None:
         The working folder; its tokens must be there.
     name
         Stem of the packed file.
+    device
+        Where the encoder runs.
     """
     folder = work / "features"
     folder.mkdir(exist_ok=True)
@@ -142,6 +148,7 @@ def write_features(checkpoint: Path, work: Path, name: str) -> None:
         return
     model: Any = load_transformer(checkpoint)
     fuse_attention(model.encoder)
+    model.to(device)
     tokens: dict[str, np.ndarray] = {}
     for part in (f"tokens/images-{name}", f"tokens/others-{name}", f"turned/{name}"):
         tokens |= TokenSky.load(work / f"{part}.npz").tokens

@@ -58,18 +58,24 @@ class ImageRecipe:
     hundred steps, and with all tokens counted alike bright sources share one."""
 
 
-def _crop(images: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Cut one random square per image, its centre drawn from a triangle about the middle."""
+def _crops(
+    images: torch.Tensor, rows: np.ndarray, size: int, rng: np.random.Generator
+) -> torch.Tensor:
+    """Cut one random square of some images, its centre drawn from a triangle about the middle."""
     span = images.shape[-1] - size
     # The sum of two uniform draws is triangular, also for a span of nothing.
-    corners = np.rint(rng.random((2, len(images), 2)).sum(axis=0) * span / 2).astype(int)
-    out = np.empty((*images.shape[:2], size, size), np.float32)
-    for index, (top, left) in enumerate(corners):
-        out[index] = images[index, :, top : top + size, left : left + size]
+    corners = np.rint(rng.random((2, len(rows), 2)).sum(axis=0) * span / 2).astype(int)
+    row, top, left = (
+        torch.from_numpy(values).to(images.device)[:, None, None, None]
+        for values in (rows, corners[:, 0], corners[:, 1])
+    )
+    side = torch.arange(size, device=images.device)
+    band = torch.arange(images.shape[1], device=images.device)[None, :, None, None]
+    out = images[row, band, top + side[:, None], left + side].float()
     # The sky has no preferred direction: flips and quarter turns are free examples.
     if rng.random() < 0.5:
-        out = out[..., ::-1]
-    return np.ascontiguousarray(np.rot90(out, int(rng.integers(4)), axes=(-2, -1)))
+        out = out.flip(-1)
+    return out.rot90(int(rng.integers(4)), (-2, -1))
 
 
 def _compressed(codec: ImageCodec, flux: torch.Tensor, bands: Sequence[str]) -> torch.Tensor:
@@ -98,10 +104,9 @@ def _reconstruct(
     )
 
 
-def _sky_noise(codec: ImageCodec, images: np.ndarray, bands: Sequence[str]) -> torch.Tensor:
+def _sky_noise(codec: ImageCodec, images: torch.Tensor, bands: Sequence[str]) -> torch.Tensor:
     """Estimate each band's noise in the compressed range from the corners of the images."""
-    corners = torch.from_numpy(np.ascontiguousarray(images[:256, :, :16, :16]))
-    compressed = _compressed(codec, corners.float(), bands)
+    compressed = _compressed(codec, images[:256, :, :16, :16].float(), bands)
     deviation = (compressed - compressed.median()).abs().flatten(2).median(dim=2).values
     noise: torch.Tensor = 1.4826 * deviation.median(dim=0).values
     return noise.clamp_min(1e-4)[None, :, None, None]
@@ -165,15 +170,14 @@ def _moments(
 
 
 @torch.no_grad()
-def _whiten_latents(codec: ImageCodec, images: np.ndarray, bands: Sequence[str]) -> None:
+def _whiten_latents(codec: ImageCodec, images: torch.Tensor, bands: Sequence[str]) -> None:
     """Turn and scale the projection before the quantizer so that sources fill its range.
 
     Tokens of the sky are many and those of sources few: latents that are spread over all tokens
     alike leave every bright source in the outermost level of most of them, without a colour.
     """
     sigma = _sky_noise(codec, images, bands)
-    pixels = torch.from_numpy(np.ascontiguousarray(images[:256, :, 32:64, 32:64])).float()
-    target = _compressed(codec, pixels, bands)
+    target = _compressed(codec, images[:256, :, 32:64, 32:64].float(), bands)
     _, latent, _ = _reconstruct(codec, target, bands)
     mean, covariance = _moments(codec, latent, target, sigma)
     values, vectors = torch.linalg.eigh(covariance)
@@ -190,6 +194,7 @@ def train_image_codec(
     seed: int,
     config: Mapping[str, Any] = IMAGE_CODEC,
     start: ImageCodec | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[ImageCodec, list[dict[str, float]]]:
     """Train one image codec on the pictures of all surveys.
@@ -207,19 +212,24 @@ def train_image_codec(
     start
         A trained codec of the same configuration to go on from; changed in place. Its codes will
         mean something else, unless there are no steps.
+    device
+        Where it is trained; all pictures have to fit there.
     progress
         Called with (steps done, steps in all).
 
     Returns
     -------
-    The codec in evaluation mode, and the losses logged on the way.
+    The codec in evaluation mode, on the CPU, and the losses logged on the way.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     codec = ImageCodec(**config) if start is None else start.requires_grad_(True)
-    noise = {name: _sky_noise(codec, images, bands) for name, (images, bands) in surveys.items()}
+    codec.to(device)
+    pictures = {name: torch.from_numpy(each).to(device) for name, (each, _) in surveys.items()}
+    noise = {name: _sky_noise(codec, pictures[name], surveys[name][1]) for name in surveys}
     if recipe.steps:
-        _whiten_latents(codec, *next(iter(surveys.values())))
+        first = next(iter(surveys))
+        _whiten_latents(codec, pictures[first], surveys[first][1])
     optimizer = torch.optim.AdamW(codec.parameters(), lr=recipe.learning_rate, weight_decay=0.0)
     schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
@@ -231,11 +241,11 @@ def train_image_codec(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
         name = names[step % len(names)]
-        images, bands = surveys[name]
+        images, bands = pictures[name], surveys[name][1]
         whole = share >= 1.0 - recipe.whole_image_share
         size = max(4, recipe.batch // 9) if whole else recipe.batch
-        chosen = images[np.sort(rng.integers(len(images), size=size))]
-        pixels = torch.from_numpy(_crop(chosen, images.shape[-1] if whole else recipe.crop_px, rng))
+        chosen = np.sort(rng.integers(len(images), size=size))
+        pixels = _crops(images, chosen, images.shape[-1] if whole else recipe.crop_px, rng)
         target = _compressed(codec, pixels, bands)
         if rng.random() < 0.25 and len(bands) > 3:
             # Northern pictures have three bands: the codec must work without one.
@@ -253,7 +263,8 @@ def train_image_codec(
         colour = smooth_l1_loss(avg_pool2d(decoded, 4) * coarse, avg_pool2d(target, 4) * coarse)
         photometry = _photometry(codec, decoded, target, sigma)
         mean, covariance = _moments(codec, latent, target, sigma)
-        uneven = (mean**2).mean() + ((covariance - torch.eye(len(mean))) ** 2).mean()
+        unit = torch.eye(len(mean), device=mean.device)
+        uneven = (mean**2).mean() + ((covariance - unit) ** 2).mean()
         loss = (
             fidelity
             + recipe.colour_weight * colour
@@ -279,8 +290,7 @@ def train_image_codec(
             logger.info("image codec %s", log[-1])
         if progress is not None:
             progress(step + 1, recipe.steps)
-    codec.eval()
-    return codec, log
+    return codec.eval().to("cpu"), log
 
 
 @torch.inference_mode()
@@ -294,7 +304,7 @@ def image_codec_losses(
     Share of the variance explained per band in the compressed range, the same over pixels brighter
     than five times the sky noise, and how many codes are used.
     """
-    noise = _sky_noise(codec, images, bands)
+    noise = _sky_noise(codec, torch.from_numpy(images), bands)
     residual = np.zeros((2, len(bands)))
     total = np.zeros((2, len(bands)))
     used: set[int] = set()

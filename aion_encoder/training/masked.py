@@ -93,10 +93,10 @@ def _loss(model: AION, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         queries.append(model.mask_token + embedding.pos_emb[0][where] + embedding.mod_emb[0])
         sizes.append(where.shape[1])
     y = torch.cat(queries, dim=1)
-    group = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes))
+    group = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).to(y.device)
     apart = (group[:, None] != group[None, :])[None].expand(len(y), -1, -1)
     y = model.forward_decoder(y, context, None, apart)
-    parts, total, weight = {}, torch.zeros(()), 0.0
+    parts, total, weight = {}, torch.zeros((), device=y.device), 0.0
     for (key, (_, tokens)), block in zip(batch.targets.items(), y.split(sizes, dim=1), strict=True):
         logits = model.decoder_embeddings[key].to_logits(block)
         logits, answer = logits.flatten(0, 1).float(), tokens.flatten()
@@ -121,6 +121,7 @@ def train_transformer(
     start: nn.Module | None = None,
     anew: Collection[str] = (),
     state_path: Path | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[AION, list[dict[str, Any]]]:
     """Train a small AION by masked modelling; resumes from its saved state.
@@ -143,12 +144,14 @@ def train_transformer(
         Token keys whose codes no longer mean what they did there: their tables are not taken.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
+    device
+        Where it is trained; all tokens have to fit there.
     progress
         Called with (steps done, steps in all).
 
     Returns
     -------
-    The model in evaluation mode, and the losses logged on the way.
+    The model in evaluation mode, on the CPU, and the losses logged on the way.
     """
     torch.manual_seed(seed)
     model = AION(dict(config))
@@ -166,6 +169,7 @@ def train_transformer(
         model.load_state_dict(own)
     fuse_attention(model.encoder)
     fuse_attention(model.decoder)
+    model.to(device)
     decay = [p for name, p in model.named_parameters() if p.ndim > 1 and "emb" not in name]
     ids = {id(p) for p in decay}
     rest = [p for p in model.parameters() if id(p) not in ids and p.requires_grad]
@@ -181,7 +185,8 @@ def train_transformer(
 
     parts = {"model": model, "optimizer": optimizer}
     first, spent, log = resume_state(state_path, parts)
-    drawer = Drawer(sky, recipe, scalars, seed + first)
+    drawer = Drawer(sky, recipe, scalars, seed + first, device)
+    kind = torch.device(device).type
     schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
     running: dict[str, list[float]] = {}
     last = first
@@ -197,7 +202,7 @@ def train_transformer(
             break
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.fast):
+        with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
             loss, losses = _loss(model, drawer.draw())
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -218,5 +223,4 @@ def train_transformer(
         last = step + 1
     if state_path is not None and last > first:
         keep(last)
-    model.eval()
-    return model, log
+    return model.eval().to("cpu"), log

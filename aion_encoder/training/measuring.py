@@ -24,7 +24,7 @@ from aion_encoder.training.measures import (
 )
 from aion_encoder.training.simulated import BANDS, PackedSky, observe, packed_sky
 from aion_encoder.training.spectrum_codec import spectrum_codec_losses
-from aion_encoder.training.stages import load_codecs
+from aion_encoder.training.tokens import load_codecs
 
 __all__ = ["FROZEN", "encode_all", "measure", "write_spaces"]
 

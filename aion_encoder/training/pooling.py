@@ -96,8 +96,12 @@ def alike(
     """
     depth = torch.log10(1.0 + redshift.clamp_min(0.0))
     near = torch.exp(-(depth[:, None] - depth[None, :]).abs() / LIKE_REDSHIFT) * same_class
-    near = near.masked_fill(torch.eye(len(near), dtype=torch.bool), 0.0)
+    near = near.masked_fill(_itself(near), 0.0)
     return near / near.sum(dim=1, keepdim=True).clamp_min(1e-9)
+
+
+def _itself(square: Tensor) -> Tensor:
+    return torch.eye(len(square), dtype=torch.bool, device=square.device)
 
 
 class _Views:
@@ -112,24 +116,27 @@ class _Views:
         features: Features,
         fluxes: Mapping[str, Float32[np.ndarray, "m cells fluxes"]] | None,
         dropout: float,
+        device: str,
     ) -> None:
         self._pooling, self._dropout = pooling, dropout
         for modality in sorted(set(MODALITY.values())):
             _direct(pooling.pools[modality], modality, features, fluxes or {})
+        pooling.to(device)
         self._projected = {}
         for view in VIEWS:
             pool: Any = pooling.pools[MODALITY[view.removesuffix(TURNED)]]
             with torch.inference_mode():
-                parts = [
-                    pool.project(torch.from_numpy(cells).float()).numpy()
-                    for cells in features.cells(view)
-                ]
-            self._projected[view] = np.concatenate(parts)
+                self._projected[view] = torch.cat(
+                    [
+                        pool.project(torch.from_numpy(cells).to(device).float())
+                        for cells in features.cells(view)
+                    ]
+                )
 
-    def look(self, view: str, rows: np.ndarray) -> Float32[Tensor, "batch dim"]:
+    def look(self, view: str, rows: Tensor) -> Float32[Tensor, "batch dim"]:
         """Return the vectors of some sources in one of the ways in which they are seen."""
         pool: Any = self._pooling.pools[MODALITY[view.removesuffix(TURNED)]]
-        vectors: Tensor = pool.join(torch.from_numpy(self._projected[view][rows]), self._dropout)
+        vectors: Tensor = pool.join(self._projected[view][rows], self._dropout)
         return vectors
 
 
@@ -158,9 +165,12 @@ class _Agreement(nn.Module):
     def __init__(self, dim: int, recipe: PoolingRecipe, features: Features) -> None:
         super().__init__()
         self._recipe = recipe
-        self._redshift = torch.from_numpy(features.redshift.astype(np.float32))
+        self._redshift: Tensor
+        self._classes: Tensor
+        redshift = torch.from_numpy(features.redshift.astype(np.float32))
         classes = np.unique(features.spectral_class, return_inverse=True)[1]
-        self._classes = torch.from_numpy(classes)
+        self.register_buffer("_redshift", redshift, persistent=False)
+        self.register_buffer("_classes", torch.from_numpy(classes), persistent=False)
         modalities = sorted(set(MODALITY.values()))
         self.bridges = nn.ModuleDict(
             {modality: nn.Linear(dim, recipe.bridge, bias=False) for modality in modalities}
@@ -178,17 +188,17 @@ class _Agreement(nn.Module):
             }
         )
 
-    def _source(self, name: str, one: Tensor, other: Tensor, sources: Tensor) -> Tensor:
+    def _source(self, name: str, one: Tensor, other: Tensor, rows: Tensor) -> Tensor:
         scale = self.log_scale[name].exp().clamp(max=LARGEST_SCALE)
-        return info_nce(one, other, scale, sources)
+        return info_nce(one, other, scale, rows)
 
-    def _physics(self, modality: str, one: Tensor, other: Tensor, rows: np.ndarray) -> Tensor:
+    def _physics(self, modality: str, one: Tensor, other: Tensor, rows: Tensor) -> Tensor:
         classes = self._classes[rows]
         same = (classes[:, None] == classes[None, :]).float()
         wanted = alike(self._redshift[rows], same)
         scale = self.physics_scale[modality].exp().clamp(max=LARGEST_PHYSICS_SCALE)
-        itself = torch.eye(len(one), dtype=torch.bool)
-        logits = (scale * (one @ other.T)).masked_fill(itself, -1e9)
+        logits = scale * (one @ other.T)
+        logits = logits.masked_fill(_itself(logits), -1e9)
         cross_entropy: Tensor = -(wanted * logits.log_softmax(dim=1)).sum(dim=1).mean()
         return cross_entropy
 
@@ -197,7 +207,7 @@ class _Agreement(nn.Module):
         return {
             modality: LinearHead(
                 mean=np.zeros(each.in_features, np.float32),
-                projection=each.weight.detach().numpy().T,
+                projection=each.weight.detach().cpu().numpy().T,
                 # They were learned, not fitted: no direction has a correlation of its own.
                 correlations=np.ones(each.out_features, np.float32),
             )
@@ -210,21 +220,21 @@ class _Agreement(nn.Module):
         return met
 
     def forward(
-        self, views: _Views, rows: np.ndarray, step: int, rng: np.random.Generator
+        self, views: _Views, rows: Tensor, step: int, rng: np.random.Generator
     ) -> dict[str, Tensor]:
         """Return the weighted losses of a batch by name."""
-        recipe, sources = self._recipe, torch.from_numpy(rows)
+        recipe = self._recipe
         shown = {name: name + TURNED * int(rng.integers(2)) for name in PICTURES}
         seen = {name: views.look(shown.get(name, name), rows) for name in (*PICTURES, *SPECTRA)}
         legacy, hsc = (seen[name] for name in PICTURES)
         sdss, desi = (seen[name] for name in SPECTRA)
         losses = {
-            "image": self._source("image", legacy, hsc, sources),
-            "spectrum": self._source("spectrum", sdss, desi, sources),
+            "image": self._source("image", legacy, hsc, rows),
+            "spectrum": self._source("spectrum", sdss, desi, rows),
         }
         picture = self._met("image", seen[PICTURES[int(rng.integers(2))]])
         spectrum = self._met("spectrum", seen[SPECTRA[int(rng.integers(2))]])
-        losses["across"] = recipe.across * self._source("across", picture, spectrum, sources)
+        losses["across"] = recipe.across * self._source("across", picture, spectrum, rows)
         if recipe.physics:
             losses["image physics"] = recipe.physics * self._physics("image", legacy, hsc, rows)
             losses["spectrum physics"] = recipe.physics * self._physics(
@@ -233,14 +243,14 @@ class _Agreement(nn.Module):
         if step % 3 == 0:
             gaia = views.look(GAIA, rows)
             met = self._met("xp", gaia)
-            both = [self._source("gaia", met, other, sources) for other in (picture, spectrum)]
+            both = [self._source("gaia", met, other, rows) for other in (picture, spectrum)]
             losses["gaia"] = 3 * recipe.xp * torch.stack(both).mean()
             if recipe.physics:
                 losses["gaia physics"] = recipe.physics * self._physics("xp", gaia, gaia, rows)
         if step % 2 == 0:
             name = PICTURES[int(rng.integers(2))]
             twin = name if shown[name].endswith(TURNED) else name + TURNED
-            losses["turned"] = self._source("turned", seen[name], views.look(twin, rows), sources)
+            losses["turned"] = self._source("turned", seen[name], views.look(twin, rows), rows)
         return losses
 
 
@@ -252,6 +262,7 @@ def train_pooling(
     seed: int,
     fluxes: Mapping[str, Float32[np.ndarray, "m cells fluxes"]] | None = None,
     state_path: Path | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[LearnedPooling, dict[str, LinearHead], list[dict[str, Any]]]:
     """Train a learned pooling; resumes from its saved state.
@@ -271,19 +282,21 @@ def train_pooling(
         ``features.first_fluxes(LOOKED_AT)``; None for principal directions alone.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
+    device
+        Where it is trained; what all cells are along the directions has to fit there.
     progress
         Called with (steps done, steps in all).
 
     Returns
     -------
-    The pooling in evaluation mode, the linear maps by which modalities met, and the losses logged
-    on the way.
+    The pooling in evaluation mode, on the CPU, the linear maps by which modalities met, and the
+    losses logged on the way.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     pooling = LearnedPooling(dim, recipe.shape)
-    agreement = _Agreement(dim, recipe, features)
-    views = _Views(pooling, features, fluxes, recipe.dropout)
+    agreement = _Agreement(dim, recipe, features).to(device)
+    views = _Views(pooling, features, fluxes, recipe.dropout, device)
     learned = [*pooling.parameters(), *agreement.parameters()]
     groups: list[dict[str, Any]] = [
         {"params": [each for each in learned if each.ndim > 1]},
@@ -316,7 +329,7 @@ def train_pooling(
         size = min(recipe.batch, len(features))
         # In the order in which they lie in memory; a loss does not know about order.
         rows = np.sort(rng.choice(len(features), size, replace=False))
-        losses = agreement(views, rows, step, rng)
+        losses = agreement(views, torch.from_numpy(rows).to(device), step, rng)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learned, 1.0)
@@ -336,4 +349,4 @@ def train_pooling(
             progress(last, recipe.steps)
     if state_path is not None and last > first:
         keep(last)
-    return pooling.eval().requires_grad_(False), agreement.heads(), log
+    return pooling.eval().requires_grad_(False).to("cpu"), agreement.heads(), log

@@ -66,13 +66,13 @@ class SpectrumArrays:
             self.wavelength_angstrom[chosen],
         )
 
-    def batch(self, rows: np.ndarray) -> Spectrum:
+    def batch(self, rows: np.ndarray, device: str = "cpu") -> Spectrum:
         """Return some rows as the official package wants them."""
         return Spectrum(
-            flux=torch.from_numpy(self.flux[rows].astype(np.float32)),
-            ivar=torch.from_numpy(self.ivar[rows].astype(np.float32)),
-            mask=torch.from_numpy(self.mask[rows]),
-            wavelength=torch.from_numpy(self.wavelength_angstrom[rows].astype(np.float32)),
+            flux=torch.from_numpy(self.flux[rows]).to(device).float(),
+            ivar=torch.from_numpy(self.ivar[rows]).to(device).float(),
+            mask=torch.from_numpy(self.mask[rows]).to(device),
+            wavelength=torch.from_numpy(self.wavelength_angstrom[rows]).to(device).float(),
         )
 
 
@@ -160,6 +160,7 @@ def train_spectrum_codec(
     seed: int,
     config: Mapping[str, Any] = SPECTRUM_CODEC,
     start: SpectrumCodec | None = None,
+    device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[SpectrumCodec, list[dict[str, float]]]:
     """Train one spectrum codec on the spectra of all surveys.
@@ -176,12 +177,14 @@ def train_spectrum_codec(
         Arguments of the official class.
     start
         A trained codec of the same configuration to go on from; changed in place.
+    device
+        Where it is trained.
     progress
         Called with (steps done, steps in all).
 
     Returns
     -------
-    The codec in evaluation mode, and the losses logged on the way.
+    The codec in evaluation mode, on the CPU, and the losses logged on the way.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -191,7 +194,8 @@ def train_spectrum_codec(
         _spread_latents(codec, first.batch(np.arange(min(64, len(first.flux)))))
     else:
         codec = start.requires_grad_(True)
-    codec.train()
+    codec.train().to(device)
+    kind = torch.device(device).type
     optimizer = torch.optim.AdamW(codec.parameters(), lr=recipe.learning_rate, weight_decay=0.01)
     schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
@@ -203,8 +207,8 @@ def train_spectrum_codec(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
         arrays = surveys[names[step % len(names)]]
-        batch = arrays.batch(rng.integers(len(arrays.flux), size=recipe.batch))
-        with torch.autocast("cpu", torch.bfloat16, enabled=recipe.fast):
+        batch = arrays.batch(rng.integers(len(arrays.flux), size=recipe.batch), device)
+        with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
             decoded, mask_logit, normalisation, auxiliary, codes = _reconstruct(codec, batch)
         decoded, mask_logit = decoded.float(), mask_logit.float()
         flux, inverse_error, inside = _target(codec, batch, normalisation)
@@ -231,13 +235,12 @@ def train_spectrum_codec(
             logger.info("spectrum codec %s", log[-1])
         if progress is not None:
             progress(step + 1, recipe.steps)
-    codec.eval()
-    return codec, log
+    return codec.eval().to("cpu"), log
 
 
 def _index(bits: torch.Tensor) -> torch.Tensor:
     """Number the codes of a lookup-free quantizer from the signs of their components."""
-    powers = 2 ** torch.arange(bits.shape[1] - 1, -1, -1)
+    powers = 2 ** torch.arange(bits.shape[1] - 1, -1, -1, device=bits.device)
     index: torch.Tensor = (bits * powers[None, :, None]).sum(dim=1)
     return index
 

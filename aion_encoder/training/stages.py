@@ -7,16 +7,16 @@ state and the logs; the checkpoint is written in the official layout beside them
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from aion.codecs.scalar import GridScalarCodec, LogScalarCodec, MultiScalarCodec
-from aion.modalities import Image as AionImage
 from aion.modalities import ScalarModalities
 from aion.model import AION
 
@@ -31,10 +31,11 @@ from aion_encoder.checkpoint_writer import (
 from aion_encoder.codecs import load_codec
 from aion_encoder.identity import Pooling
 from aion_encoder.reference_spaces import SPACES_FILES
-from aion_encoder.training.batches import XP_KEYS, MaskedRecipe, TokenSky
+from aion_encoder.training.batches import XP_KEYS, MaskedRecipe
 from aion_encoder.training.features import IMAGE_KEYS, Features, write_features, write_turned
 from aion_encoder.training.image_codec import IMAGE_CODEC, ImageRecipe, train_image_codec
 from aion_encoder.training.masked import train_transformer, transformer_config
+from aion_encoder.training.means import Means
 from aion_encoder.training.pooling import LOOKED_AT, PoolingRecipe, train_pooling
 from aion_encoder.training.simulated import BANDS, SCALARS, PackedSky, pack, packed_sky
 from aion_encoder.training.spectrum_codec import (
@@ -42,12 +43,11 @@ from aion_encoder.training.spectrum_codec import (
     SpectrumRecipe,
     train_spectrum_codec,
 )
+from aion_encoder.training.tokens import claimed, load_codecs, read_tokens, write_tokens
 
-__all__ = ["STAGES", "Recipe", "load_codecs", "recipe_from", "run_stage"]
+__all__ = ["STAGES", "Recipe", "recipe_from", "run_stage"]
 
 logger = logging.getLogger("aion_encoder")
-
-Progress = Callable[[int, int], None]
 
 TITLE = "aion-demo: a demonstration trained on simulated data"
 
@@ -110,15 +110,18 @@ def _chunks(work: Path, recipe: Recipe, count: int) -> list[Path]:
     return [work / "sky" / f"{index:03d}.npz" for index in range(-(-count // recipe.chunk))]
 
 
-def stage_sky(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_sky(work: Path, recipe: Recipe, by: Means) -> None:
     """Simulate and pack the training sources that are not there yet."""
     (work / "sky").mkdir(parents=True, exist_ok=True)
     paths = _chunks(work, recipe, max(recipe.sources, recipe.codec_sources))
-    for index, path in enumerate(paths):
-        if not path.exists():
-            pack(path, recipe.seed, index * recipe.chunk, (index + 1) * recipe.chunk)
-        if progress is not None:
-            progress(index + 1, len(paths))
+    missing = {k: path for k, path in enumerate(paths) if not path.exists()}
+    calls = [
+        (path, recipe.seed, k * recipe.chunk, (k + 1) * recipe.chunk) for k, path in missing.items()
+    ]
+    with ProcessPoolExecutor(by.jobs, get_context("spawn")) as pool:
+        for done, future in enumerate(as_completed([pool.submit(pack, *call) for call in calls])):
+            future.result()
+            by.tell(len(paths) - len(calls) + done + 1, len(paths))
 
 
 def _started(recipe: Recipe, folder: str) -> Any:
@@ -137,7 +140,7 @@ def _save_log(work: Path, name: str, log: list[dict[str, Any]]) -> None:
     (work / "logs" / f"{name}.json").write_text(json.dumps(log, indent=1))
 
 
-def stage_image_codec(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_image_codec(work: Path, recipe: Recipe, by: Means) -> None:
     """Train the image tokenizer and write it to ``checkpoint/codecs/image``."""
     sky = _codec_sky(work, recipe)
     surveys = {name: (sky.images[name], bands) for name, bands in BANDS.items()}
@@ -147,13 +150,14 @@ def stage_image_codec(work: Path, recipe: Recipe, progress: Progress | None) -> 
         seed=recipe.seed,
         config=recipe.image_codec,
         start=_started(recipe, "image"),
-        progress=progress,
+        device=by.device,
+        progress=by.progress,
     )
     write_codec(work / "checkpoint", "image", codec, recipe.image_codec)
     _save_log(work, "image_codec", log)
 
 
-def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_spectrum_codec(work: Path, recipe: Recipe, by: Means) -> None:
     """Train the spectrum tokenizer and write it to ``checkpoint/codecs/spectrum``."""
     sky = _codec_sky(work, recipe)
     codec, log = train_spectrum_codec(
@@ -162,13 +166,14 @@ def stage_spectrum_codec(work: Path, recipe: Recipe, progress: Progress | None) 
         seed=recipe.seed,
         config=recipe.spectrum_codec,
         start=_started(recipe, "spectrum"),
-        progress=progress,
+        device=by.device,
+        progress=by.progress,
     )
     write_codec(work / "checkpoint", "spectrum", codec, recipe.spectrum_codec)
     _save_log(work, "spectrum_codec", log)
 
 
-def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_scalar_codecs(work: Path, recipe: Recipe, by: Means) -> None:
     """Fit the quantile tables of scalars and Gaia coefficients, or keep those gone on from."""
     by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
     if recipe.start is not None:
@@ -202,109 +207,22 @@ def stage_scalar_codecs(work: Path, recipe: Recipe, progress: Progress | None) -
             # One pass fills the reservoir, from which the quantiles are taken.
             codec.quantizer(torch.from_numpy(usable[rng.permutation(len(usable))[:1024]]))
         write_codec(work / "checkpoint", name, codec, config)
-        if progress is not None:
-            progress(done, len(values))
+        by.tell(done, len(values))
 
 
-@torch.inference_mode()
-def _tokenize(codecs: Mapping[str, Any], sky: PackedSky, kind: str) -> dict[str, np.ndarray]:
-    """Tokenize the images, or everything else, of a packed sky."""
-    tokens: dict[str, list[np.ndarray]] = {}
-    rows = np.arange(len(sky))
-    for part in np.array_split(rows, max(1, len(rows) // 50)):
-        for survey, bands in BANDS.items() if kind == "images" else ():
-            pixels = torch.from_numpy(sky.images[survey][part].astype(np.float32))
-            key = "tok_image" if survey == "legacysurvey" else "tok_image_hsc"
-            coded = codecs["image"].encode(AionImage(flux=pixels, bands=list(bands)))
-            tokens.setdefault(key, []).append(coded.numpy())
-        for survey, arrays in sky.spectra.items() if kind != "images" else ():
-            coded = codecs["spectrum"].encode(arrays.batch(part))
-            tokens.setdefault(f"tok_spectrum_{survey}", []).append(coded.numpy())
-    out = {key: np.concatenate(parts).astype(np.uint16) for key, parts in tokens.items()}
-    if kind != "images":
-        by_key = {m.token_key: m for m in ScalarModalities.values()}
-        values = {key: np.asarray(sky.scalars[key], np.float32) for key in SCALARS}
-        values["tok_xp_bp"], values["tok_xp_rp"] = np.split(sky.coefficients, 2, axis=1)
-        for key, array in values.items():
-            filled = np.nan_to_num(array, nan=0.0)
-            coded = codecs[key].encode(by_key[key](value=torch.from_numpy(filled)))
-            out[key] = coded.numpy().astype(np.uint16).reshape(len(sky), -1)
-    return out
-
-
-def load_codecs(checkpoint: Path, wanted: tuple[str, ...] | None = None) -> dict[str, Any]:
-    """Read the trained tokenizers back: ``image``, ``spectrum`` and one per scalar token key.
-
-    Parameters
-    ----------
-    wanted
-        Only these; by default all.
-    """
-    by_key = {modality.token_key: modality for modality in ScalarModalities.values()}
-    folders = {"image": "image", "spectrum": "spectrum"}
-    folders |= {key: by_key[key].name for key in (*SCALARS, *XP_KEYS)}
-    return {
-        key: load_codec(checkpoint, folder)
-        for key, folder in folders.items()
-        if wanted is None or key in wanted
-    }
-
-
-KINDS = ("images", "others")
-
-
-@contextmanager
-def _claimed(target: Path) -> Iterator[bool]:
-    """Say whether a file is this process's to make: two may share a stage, whoever comes first."""
-    claim = target.with_suffix(".claimed")
-    try:
-        claim.touch(exist_ok=False)
-    except FileExistsError:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        claim.unlink()
-
-
-def _tokens(work: Path, recipe: Recipe, kind: str, progress: Progress | None) -> None:
-    wanted = ("image",) if kind == "images" else None
-    codecs = load_codecs(work / "checkpoint", wanted)
-    (work / "tokens").mkdir(exist_ok=True)
-    paths = _chunks(work, recipe, recipe.sources)
-    for done, path in enumerate(paths, 1):
-        target = work / "tokens" / f"{kind}-{path.name}"
-        with _claimed(target) as mine:
-            if mine and not target.exists():
-                TokenSky(_tokenize(codecs, packed_sky([path]), kind)).save(target)
-        if progress is not None:
-            progress(done, len(paths))
-
-
-def stage_image_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_image_tokens(work: Path, recipe: Recipe, by: Means) -> None:
     """Tokenize the pictures of the training sky, file by file."""
-    _tokens(work, recipe, "images", progress)
+    write_tokens(work, _chunks(work, recipe, recipe.sources), "images", by)
 
 
-def stage_other_tokens(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_other_tokens(work: Path, recipe: Recipe, by: Means) -> None:
     """Tokenize spectra and scalars of the training sky, file by file."""
-    _tokens(work, recipe, "others", progress)
+    write_tokens(work, _chunks(work, recipe, recipe.sources), "others", by)
 
 
-def _token_sky(work: Path, recipe: Recipe) -> TokenSky:
-    tokens: dict[str, list[np.ndarray]] = {}
-    for path in _chunks(work, recipe, recipe.sources):
-        for kind in KINDS:
-            part = TokenSky.load(work / "tokens" / f"{kind}-{path.name}")
-            for key, values in part.tokens.items():
-                tokens.setdefault(key, []).append(values)
-    return TokenSky({key: np.concatenate(parts) for key, parts in tokens.items()})
-
-
-def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_transformer(work: Path, recipe: Recipe, by: Means) -> None:
     """Train the transformer and write ``checkpoint/config.json`` and its weights."""
-    sky = _token_sky(work, recipe)
+    sky = read_tokens(work, _chunks(work, recipe, recipe.sources))
     scalars = tuple(SCALARS)
     config = transformer_config(
         recipe.dim, recipe.encoder_depth, recipe.decoder_depth, recipe.num_heads, scalars
@@ -321,7 +239,8 @@ def stage_transformer(work: Path, recipe: Recipe, progress: Progress | None) -> 
         # A tokenizer that is trained further begins by turning its latents: its codes are others.
         anew=tuple(IMAGE_KEYS.values()) if recipe.image.steps else (),
         state_path=work / "transformer.pt",
-        progress=progress,
+        device=by.device,
+        progress=by.progress,
     )
     _save_log(work, "transformer", log)
     release_transformer(work / "checkpoint", model, config, recipe.domains_out)
@@ -346,21 +265,20 @@ def _forget(checkpoint: Path) -> None:
         (checkpoint / name).unlink(missing_ok=True)
 
 
-def stage_features(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_features(work: Path, recipe: Recipe, by: Means) -> None:
     """Turn and tokenize pictures, and encode the sources that the pooling is learned from."""
-    codec = load_codecs(work / "checkpoint", ("image",))["image"]
+    codec = load_codecs(work / "checkpoint", ("image",))["image"].to(by.device)
     (work / "features").mkdir(exist_ok=True)
     paths = _chunks(work, recipe, recipe.pooling_sources)
     for done, path in enumerate(paths, 1):
-        with _claimed(work / "features" / path.name) as mine:
+        with claimed(work / "features" / path.name) as mine:
             if mine:
-                write_turned(codec, path, work / "turned", recipe.seed)
-                write_features(work / "checkpoint", work, path.stem)
-        if progress is not None:
-            progress(done, len(paths))
+                write_turned(codec, path, work / "turned", recipe.seed, by.device)
+                write_features(work / "checkpoint", work, path.stem, by.device)
+        by.tell(done, len(paths))
 
 
-def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None:
+def stage_pooling(work: Path, recipe: Recipe, by: Means) -> None:
     """Learn a pooling of the trained encoder, and make it the one that the checkpoint asks for."""
     paths = _chunks(work, recipe, recipe.pooling_sources)
     features = Features(work, [path.stem for path in paths])
@@ -371,7 +289,8 @@ def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None
         seed=recipe.seed,
         fluxes=features.first_fluxes(LOOKED_AT),
         state_path=work / "pooling.pt",
-        progress=progress,
+        device=by.device,
+        progress=by.progress,
     )
     _save_log(work, "pooling", log)
     settings = Settings(title=TITLE, pooling=Pooling.LEARNED, learned=recipe.pooling.shape)
@@ -382,7 +301,7 @@ def stage_pooling(work: Path, recipe: Recipe, progress: Progress | None) -> None
     write_bridges(work / "checkpoint", bridges, identity)
 
 
-STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
+STAGES: Mapping[str, Callable[[Path, Recipe, Means], None]] = {
     "sky": stage_sky,
     "image-codec": stage_image_codec,
     "spectrum-codec": stage_spectrum_codec,
@@ -395,9 +314,9 @@ STAGES: Mapping[str, Callable[[Path, Recipe, Progress | None], None]] = {
 }
 
 
-def run_stage(name: str, work: Path, recipe: Recipe, progress: Progress | None = None) -> None:
+def run_stage(name: str, work: Path, recipe: Recipe, by: Means) -> None:
     """Run one stage and record the recipe beside it."""
     work.mkdir(parents=True, exist_ok=True)
     (work / "recipe.json").write_text(json.dumps(asdict(recipe), indent=2, default=list) + "\n")
-    STAGES[name](work, recipe, progress)
+    STAGES[name](work, recipe, by)
     logger.info("stage %s is done; %s free", name, shutil.disk_usage(work).free)

@@ -28,12 +28,14 @@ from aion_encoder.training.image_codec import (
     train_image_codec,
 )
 from aion_encoder.training.masked import _loss, train_transformer, transformer_config
+from aion_encoder.training.means import Means
 from aion_encoder.training.measures import neighbour_scores, partner_ranks
 from aion_encoder.training.measuring import encode_all, measure, write_spaces
 from aion_encoder.training.pooling import PoolingRecipe
 from aion_encoder.training.simulated import SCALARS, observe, pack, packed_sky
 from aion_encoder.training.spectrum_codec import SpectrumRecipe
-from aion_encoder.training.stages import Recipe, _token_sky, recipe_from, run_stage
+from aion_encoder.training.stages import Recipe, recipe_from, run_stage
+from aion_encoder.training.tokens import read_tokens
 
 SOURCES = 24
 
@@ -86,7 +88,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "other-tokens",
         "transformer",
     ):
-        run_stage(stage, folder, RECIPE)
+        run_stage(stage, folder, RECIPE, Means())
     return folder
 
 
@@ -117,7 +119,7 @@ def test_weights_are_kept_in_half_precision(work: Path) -> None:
 def test_training_resumes_where_it_stopped(work: Path) -> None:
     before = torch.load(work / "transformer.pt", weights_only=True)
     assert before["step"] == RECIPE.masked.steps
-    run_stage("transformer", work, RECIPE)
+    run_stage("transformer", work, RECIPE, Means())
     after = torch.load(work / "transformer.pt", weights_only=True)
     for name, tensor in before["model"].items():
         assert torch.equal(tensor, after["model"][name]), name
@@ -174,9 +176,9 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
 def test_a_pooling_is_learned_on_top(work: Path, tmp_path: Path) -> None:
     folder = tmp_path / "work"
     shutil.copytree(work, folder)
-    run_stage("features", folder, RECIPE)
+    run_stage("features", folder, RECIPE, Means())
     assert not list((folder / "features").glob("*.claimed"))
-    run_stage("pooling", folder, RECIPE)
+    run_stage("pooling", folder, RECIPE, Means())
     checkpoint = folder / "checkpoint"
     encoder = open_encoder(str(checkpoint), device="cpu")
     assert encoder.identity.pooling is Pooling.LEARNED
@@ -224,8 +226,13 @@ def test_image_latents_do_not_collapse_into_one_code(work: Path) -> None:
     assert log[-1]["codes_in_batch"] > 30
 
 
+def _all_tokens(work: Path) -> TokenSky:
+    names = sorted(path.name for path in (work / "tokens").glob("images-*.npz"))
+    return read_tokens(work, [Path(name.removeprefix("images-")) for name in names])
+
+
 def test_batches_never_ask_for_what_they_show(work: Path) -> None:
-    sky = _token_sky(work, RECIPE)
+    sky = _all_tokens(work)
     drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=0.0), tuple(SCALARS), seed=3)
     for _ in range(50):
         batch = drawer.draw()
@@ -239,7 +246,7 @@ def test_batches_never_ask_for_what_they_show(work: Path) -> None:
 
 
 def test_pooled_batches_show_one_modality_and_all_of_a_spectrum(work: Path) -> None:
-    sky = _token_sky(work, RECIPE)
+    sky = _all_tokens(work)
     drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
     seen = set()
     for _ in range(50):
@@ -288,7 +295,7 @@ def test_the_decoder_of_a_pooled_batch_sees_only_the_means_of_parts(work: Path) 
 
 
 def test_tokens_of_pictures_are_asked_for_near_the_centre(work: Path) -> None:
-    sky = _token_sky(work, RECIPE)
+    sky = _all_tokens(work)
     drawer = Drawer(sky, replace(RECIPE.masked, pooled_share=1.0), tuple(SCALARS), seed=3)
     near, far = 0, 0
     for _ in range(100):
@@ -311,7 +318,7 @@ def test_training_goes_on_from_a_checkpoint(work: Path, tmp_path: Path) -> None:
     for name in ("sky", "tokens"):
         (tmp_path / name).symlink_to(work / name)
     for stage in ("image-codec", "spectrum-codec", "scalar-codecs", "transformer"):
-        run_stage(stage, tmp_path, recipe)
+        run_stage(stage, tmp_path, recipe, Means())
     for part in ("image", "Z", "rp_coefficients"):
         before = (work / "checkpoint/codecs" / part / "model.safetensors").read_bytes()
         after = (tmp_path / "checkpoint/codecs" / part / "model.safetensors").read_bytes()
@@ -333,7 +340,7 @@ def test_tables_of_other_codes_are_learned_anew(work: Path) -> None:
         RECIPE.dim, RECIPE.encoder_depth, RECIPE.decoder_depth, RECIPE.num_heads, scalars
     )
     model, _ = train_transformer(
-        _token_sky(work, RECIPE),
+        _all_tokens(work),
         config,
         replace(RECIPE.masked, steps=0),
         scalars=scalars,
@@ -353,10 +360,10 @@ def test_sources_fill_the_levels_of_every_latent(work: Path) -> None:
     images = sky.images["legacysurvey"]
     torch.manual_seed(1)
     codec = ImageCodec(**RECIPE.image_codec)
-    _whiten_latents(codec, images, bands)
+    _whiten_latents(codec, torch.from_numpy(images), bands)
     pixels = torch.from_numpy(images[:, :, 32:64, 32:64].astype(np.float32))
     target = _compressed(codec, pixels, bands)
-    sigma = _sky_noise(codec, images, bands)
+    sigma = _sky_noise(codec, torch.from_numpy(images), bands)
     mean, covariance = _moments(codec, _reconstruct(codec, target, bands)[1], target, sigma)
     assert mean.abs().max() < 0.05
     assert torch.allclose(covariance, torch.eye(len(mean)), atol=0.05)
