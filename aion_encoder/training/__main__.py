@@ -85,7 +85,7 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import torch
 
-    from aion_encoder.training.means import Means, best_device
+    from aion_encoder.training.means import Means, best_device, hardware
     from aion_encoder.training.stages import recipe_from, run_stage
 
     device = best_device() if device == "auto" else device
@@ -105,8 +105,10 @@ def main(
                 run_stage(name, work, recipe_from(recipe), Means(device, threads, advance))
             hours_file = work / "hours.json"
             hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}
-            hours[name] = hours.get(name, 0.0) + (time.monotonic() - began) / 3600
-            hours_file.write_text(json.dumps(hours))
+            earlier = hours.get(name, {"hours": 0.0})["hours"]
+            spent = (time.monotonic() - began) / 3600
+            hours[name] = {"hours": earlier + spent, "on": hardware(device, threads)}
+            hours_file.write_text(json.dumps(hours, indent=1))
     if install:
         target = Path(__file__).parents[1] / "checkpoints" / "aion-demo"
         shutil.copytree(work / "checkpoint", target, dirs_exist_ok=True)

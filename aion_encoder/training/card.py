@@ -1,7 +1,6 @@
 """The model card: what a checkpoint was trained on and how, and what it is worth."""
 
 import json
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ def write_card(
     recipe: Mapping[str, Any],
     sky: PackedSky,
     logs: Path,
-    hours: Mapping[str, float],
+    hours: Mapping[str, Mapping[str, Any]],
     history: str = "",
 ) -> None:
     """Write ``README.md``, ``measures.json`` and the figures into a checkpoint.
@@ -106,7 +105,7 @@ def _card(
     recipe: Mapping[str, Any],
     log: list[Mapping[str, Any]],
     pooling_log: list[Mapping[str, Any]],
-    hours: Mapping[str, float],
+    hours: Mapping[str, Mapping[str, Any]],
     history: str,
 ) -> str:
     neighbours, partners = measures["neighbours"], measures["partners"]
@@ -150,11 +149,9 @@ def _card(
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
         f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",
         "",
-        "| stage | hours |",
-        "|---|---|",
-        *[f"| {stage} | {value:.2f} |" for stage, value in hours.items()],
-        "",
-        f"Hardware: 2 shared cores ({platform.machine()}), no GPU; other work ran beside it.",
+        "| stage | hours | on |",
+        "|---|---|---|",
+        *[f"| {stage} | {row['hours']:.3f} | {row['on']} |" for stage, row in hours.items()],
         "",
         "Losses (cross-entropy in nats against steps; `mean:` marks those from the mean alone):",
         "",

@@ -1,9 +1,10 @@
 """What a stage of training works with: where it computes, in how many processes, who watches."""
 
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["Means", "best_device"]
+__all__ = ["Means", "best_device", "hardware"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +36,13 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def hardware(device: str, threads: int) -> str:
+    """Name what a stage runs on."""
+    import torch
+
+    cores = f"{threads} cores ({platform.machine()})"
+    if torch.device(device).type != "cuda":
+        return cores
+    return f"{torch.cuda.get_device_name(device)}, {cores}"
