@@ -1,8 +1,8 @@
 """What the near infrared adds to the spectra of stars: beyond 1.2 um, where the optical grid ends.
 
 The 1.6 um bump of cool stars (the minimum of H- opacity), the Brackett series, bands of carbon
-monoxide and, below 4,000 K, of water. As in `stellar_spectra`, strengths are set by eye to look like
-published spectra; positions are measured ones.
+monoxide and, below 4,000 K, of water. As in `stellar_spectra`, strengths are set by eye to look
+like published spectra; positions are measured ones.
 """
 
 import functools
@@ -46,7 +46,7 @@ def infrared_forest() -> FloatArray:
 
 
 def carbon_monoxide_strength(temperature_k: float, log_gravity: float, metallicity: float) -> float:
-    """Optical depth of the bands of CO at relative strength 1: none above 6,000 K, most in giants."""
+    """Optical depth of CO bands of relative strength 1: none above 6,000 K, most in giants."""
     cool = 1.0 / (1.0 + np.exp((temperature_k - 4450.0) / 350.0))
     return float(0.20 * cool * 10.0 ** (0.5 * metallicity - 0.16 * (log_gravity - 2.5)))
 

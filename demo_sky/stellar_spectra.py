@@ -5,9 +5,9 @@ A star is a black body shaped by the features that classify it: Balmer and Pasch
 cool stars, the lines of Ca, Mg, Na, the G band, and titanium oxide bands below 4,200 K. Strengths
 are set by eye to look like the classical spectral sequence; no library spectra are used.
 
-All spectra are on `grids.rest_wavelength` and normalised to 1 at 6,000 A in the continuum. What lies
-beyond the optical grid is in `stellar_infrared`; `stellar_lines` splits the forest and the narrow
-features into single lines, for instruments that resolve them.
+All spectra are on `grids.rest_wavelength` and normalised to 1 at 6,000 A in the continuum. What
+lies beyond the optical grid is in `stellar_infrared`; `stellar_lines` splits the forest and the
+narrow features into single lines, for instruments that resolve them.
 """
 
 import functools

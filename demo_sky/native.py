@@ -1,0 +1,230 @@
+"""Native spectra: the same sources through instruments of any wavelength range and resolution.
+
+Sources are those of the simulated sky (`population="sky"`) or of one made for training
+(`population="training"`, `native_population`). Their light is that of the releases, continued to
+2.4 um; stars gain the single lines that high resolution shows. Nothing here draws from the streams
+of the releases, which stay what they are.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from demo_sky.fine_grid import Window, resample
+from demo_sky.grids import INFRARED_PIXELS, Float32Array, milky_way_extinction_mag
+from demo_sky.native_exposure import expose
+from demo_sky.native_instruments import NATIVE_INSTRUMENTS, Instrument, native_instrument
+from demo_sky.native_population import draw_training_parameters, training_generator
+from demo_sky.native_spectrum import NativeSpectrum
+from demo_sky.population import Parameters, StarParameters, draw_parameters
+from demo_sky.sed import Light, make_light
+from demo_sky.shapes import Shape, draw_shape
+from demo_sky.spectroscopy import fibre_shares
+from demo_sky.stellar_lines import WINDOWS, line_transmission, mean_correction, move_and_broaden
+from demo_sky.stellar_spectra import star_spectrum
+
+__all__ = [
+    "NATIVE_INSTRUMENTS",
+    "POPULATIONS",
+    "NativeSource",
+    "NativeSpectrum",
+    "observe_native",
+    "observe_native_source",
+    "true_flux",
+]
+
+POPULATIONS = ("sky", "training")
+_STREAM = 0x4E41
+
+
+@dataclass(frozen=True)
+class NativeSource:
+    """One source and its native spectra.
+
+    Attributes
+    ----------
+    index : int
+    labels : dict
+        `object_class`, `spectral_class` (GALAXY, QSO or STAR), `z`, `temperature_k`, `logg`, `feh`
+        ([Fe/H]; like temperature and gravity NaN where it does not apply) and `mag_r`.
+    spectra : dict
+        Instrument to spectrum.
+    """
+
+    index: int
+    labels: dict[str, Any]
+    spectra: dict[str, NativeSpectrum]
+
+
+def observe_native(
+    seed: int,
+    start: int,
+    stop: int,
+    instruments: Sequence[str] = NATIVE_INSTRUMENTS,
+    population: str = "sky",
+) -> Iterator[NativeSource]:
+    """Observe the sources start to stop - 1 of a sky, one after the other.
+
+    Parameters are those of `observe_native_source`.
+    """
+    for index in range(start, stop):
+        yield observe_native_source(seed, index, instruments, population)
+
+
+def observe_native_source(
+    seed: int,
+    index: int,
+    instruments: Sequence[str] = NATIVE_INSTRUMENTS,
+    population: str = "sky",
+) -> NativeSource:
+    """Observe one source, from (seed, index) alone.
+
+    Parameters
+    ----------
+    seed, index : int
+        Which sky, and which of its sources; both at least 0.
+    instruments : sequence of str
+        Among `NATIVE_INSTRUMENTS`. An instrument's spectrum does not depend on which others are
+        made.
+    population : str
+        "sky": the very source that `simulate_source` makes. "training": of another population, with
+        stars, galaxies and quasars in equal parts.
+
+    Raises
+    ------
+    ValueError
+        For a negative number, or an unknown instrument or population.
+    """
+    parameters, light, shape = _source(seed, index, population)
+    star = parameters.star
+    metal = star is not None and parameters.object_class != "white_dwarf"
+    labels = {
+        "object_class": parameters.object_class,
+        "spectral_class": parameters.spectral_class,
+        "z": parameters.redshift,
+        "temperature_k": star.temperature_k if star else math.nan,
+        "logg": star.log_gravity if star else math.nan,
+        "feh": star.metallicity if star is not None and metal else math.nan,
+        "mag_r": parameters.magnitude_r,
+    }
+    resolved = _ResolvedLight(parameters, light, _velocity_spread(seed, index, star))
+    spectra = {}
+    for name in instruments:
+        instrument = native_instrument(name)
+        stream = [seed, index, 10 + NATIVE_INSTRUMENTS.index(name), _STREAM]
+        generator = np.random.Generator(np.random.SFC64(stream))
+        seeing = 1.2 * float(generator.lognormal(0.0, 0.12))
+        shares = fibre_shares(shape, tuple(light.components), instrument.fibre_arcsec, seeing)
+        spectra[name] = expose(instrument, _flux(resolved, shares, instrument), generator)
+    return NativeSource(index, labels, spectra)
+
+
+def true_flux(seed: int, index: int, instrument: str, population: str = "sky") -> Float32Array:
+    """Return what an instrument would see of a whole source without noise or calibration error.
+
+    1e-17 erg/s/cm2/A on the instrument's pixels; all of the light is caught, not only the fibre's.
+    """
+    parameters, light, _ = _source(seed, index, population)
+    resolved = _ResolvedLight(parameters, light, _velocity_spread(seed, index, parameters.star))
+    shares = dict.fromkeys(light.components, 1.0)
+    return _flux(resolved, shares, native_instrument(instrument))
+
+
+def _source(seed: int, index: int, population: str) -> tuple[Parameters, Light, Shape]:
+    if seed < 0 or index < 0:
+        raise ValueError(f"seed and index must be at least 0, got {seed} and {index}")
+    if population not in POPULATIONS:
+        raise ValueError(f"population must be one of {POPULATIONS}, got {population!r}")
+    if population == "sky":
+        generator = np.random.default_rng([seed, index])
+        parameters = draw_parameters(seed, index, generator)
+    else:
+        generator = training_generator(seed, index)
+        parameters = draw_training_parameters(seed, index, generator)
+    light = make_light(parameters, generator, INFRARED_PIXELS)
+    return parameters, light, draw_shape(parameters, light.log_stellar_mass, generator)
+
+
+def _velocity_spread(seed: int, index: int, star: StarParameters | None) -> float:
+    """Sigma (km/s) of the lines from rotation and large-scale motions; hot stars rotate fast."""
+    if star is None:
+        return 0.0
+    generator = np.random.default_rng([seed, index, 9, _STREAM])
+    if star.temperature_k > 7000:
+        rotation = generator.uniform(20.0, 200.0)
+    elif star.temperature_k > 6100:
+        rotation = generator.uniform(5.0, 40.0)
+    else:
+        rotation = generator.lognormal(math.log(4.0), 0.5)
+    # A rotating disk's profile has about 0.45 of the equatorial velocity as its sigma.
+    return float(np.hypot(0.45 * rotation, 2.5))
+
+
+class _ResolvedLight:
+    """Light of one source on windows, each made once for all instruments that look there."""
+
+    def __init__(self, parameters: Parameters, light: Light, spread_km_s: float) -> None:
+        self._parameters = parameters
+        self._light = light
+        self._spread_km_s = spread_km_s
+        self._made: dict[tuple[str, Window], Float32Array] = {}
+
+    def components(self) -> tuple[str, ...]:
+        return tuple(self._light.components)
+
+    def component(self, name: str, window: Window) -> Float32Array:
+        """Observed flux of a component, all of it, with Milky Way dust."""
+        key = (name, window)
+        if key not in self._made:
+            self._made[key] = self._make(name, window)
+        return self._made[key]
+
+    def _make(self, name: str, window: Window) -> Float32Array:
+        component = self._light.components[name]
+        spectrum = component.rest_spectrum
+        star = self._parameters.star
+        lines: Float32Array | None = None
+        if (
+            star is not None
+            and self._parameters.object_class != "white_dwarf"
+            and window in WINDOWS
+        ):
+            spectrum, lines = self._resolve(spectrum, star, window)
+        observed = resample(spectrum, component.redshift, window)
+        if lines is not None:
+            observed = observed * lines
+        ebv = self._light.ebv_milky_way
+        # The law is smooth: at rest-frame steps, then between them.
+        coarse = Window(window.first, window.count + 1, 1).log_wavelength
+        dust = 10.0 ** (-0.4 * milky_way_extinction_mag(10.0**coarse, ebv))
+        position = np.arange(len(window)) / window.oversampling
+        return observed * np.interp(position, np.arange(len(coarse)), dust).astype(np.float32)
+
+    def _resolve(
+        self, spectrum: Float32Array, star: StarParameters, window: Window
+    ) -> tuple[Float32Array, Float32Array]:
+        """Take the blends out of a star's spectrum, and make the lines that replace them."""
+        atmosphere = (star.temperature_k, star.log_gravity, star.metallicity)
+        blended = star_spectrum(*atmosphere, INFRARED_PIXELS)
+        smooth = star_spectrum(*atmosphere, INFRARED_PIXELS, without_lines=True)
+        transmission = line_transmission(window, *atmosphere)
+        inside = slice(window.first, window.first + window.count)
+        ratio = blended[inside] / smooth[inside]
+        correction = np.ones(INFRARED_PIXELS, np.float32)
+        correction[inside] = mean_correction(transmission, ratio, window)
+        level = float(spectrum[inside].sum() / blended[inside].sum())
+        moved = move_and_broaden(transmission, star.radial_velocity_km_s, self._spread_km_s)
+        return smooth * correction * np.float32(level), moved
+
+
+def _flux(
+    resolved: _ResolvedLight, shares: dict[str, float], instrument: Instrument
+) -> Float32Array:
+    total = np.zeros(len(instrument.window), np.float32)
+    for name in resolved.components():
+        if shares[name] > 0:
+            total += np.float32(shares[name]) * resolved.component(name, instrument.window)
+    return np.asarray(instrument.line_spread @ total, np.float32)
