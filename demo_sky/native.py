@@ -13,18 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from demo_sky.fine_grid import Window, resample
-from demo_sky.grids import INFRARED_PIXELS, Float32Array, milky_way_extinction_mag
+from demo_sky.grids import INFRARED_PIXELS, Float32Array
 from demo_sky.native_exposure import expose
-from demo_sky.native_instruments import NATIVE_INSTRUMENTS, Instrument, native_instrument
+from demo_sky.native_instruments import NATIVE_INSTRUMENTS, native_instrument
 from demo_sky.native_population import draw_training_parameters, training_generator
 from demo_sky.native_spectrum import NativeSpectrum
 from demo_sky.population import Parameters, StarParameters, draw_parameters
+from demo_sky.resolved_light import ResolvedLight
 from demo_sky.sed import Light, make_light
 from demo_sky.shapes import Shape, draw_shape
 from demo_sky.spectroscopy import fibre_shares
-from demo_sky.stellar_lines import WINDOWS, line_transmission, mean_correction, move_and_broaden
-from demo_sky.stellar_spectra import star_spectrum
 
 __all__ = [
     "NATIVE_INSTRUMENTS",
@@ -110,7 +108,7 @@ def observe_native_source(
         "feh": star.metallicity if star is not None and metal else math.nan,
         "mag_r": parameters.magnitude_r,
     }
-    resolved = _ResolvedLight(parameters, light, _velocity_spread(seed, index, star))
+    resolved = ResolvedLight(parameters, light, _velocity_spread(seed, index, star))
     spectra = {}
     for name in instruments:
         instrument = native_instrument(name)
@@ -118,7 +116,7 @@ def observe_native_source(
         generator = np.random.Generator(np.random.SFC64(stream))
         seeing = 1.2 * float(generator.lognormal(0.0, 0.12))
         shares = fibre_shares(shape, tuple(light.components), instrument.fibre_arcsec, seeing)
-        spectra[name] = expose(instrument, _flux(resolved, shares, instrument), generator)
+        spectra[name] = expose(instrument, resolved.flux(instrument, shares), generator)
     return NativeSource(index, labels, spectra)
 
 
@@ -128,9 +126,8 @@ def true_flux(seed: int, index: int, instrument: str, population: str = "sky") -
     1e-17 erg/s/cm2/A on the instrument's pixels; all of the light is caught, not only the fibre's.
     """
     parameters, light, _ = _source(seed, index, population)
-    resolved = _ResolvedLight(parameters, light, _velocity_spread(seed, index, parameters.star))
-    shares = dict.fromkeys(light.components, 1.0)
-    return _flux(resolved, shares, native_instrument(instrument))
+    resolved = ResolvedLight(parameters, light, _velocity_spread(seed, index, parameters.star))
+    return resolved.flux(native_instrument(instrument))
 
 
 def _source(seed: int, index: int, population: str) -> tuple[Parameters, Light, Shape]:
@@ -161,70 +158,3 @@ def _velocity_spread(seed: int, index: int, star: StarParameters | None) -> floa
         rotation = generator.lognormal(math.log(4.0), 0.5)
     # A rotating disk's profile has about 0.45 of the equatorial velocity as its sigma.
     return float(np.hypot(0.45 * rotation, 2.5))
-
-
-class _ResolvedLight:
-    """Light of one source on windows, each made once for all instruments that look there."""
-
-    def __init__(self, parameters: Parameters, light: Light, spread_km_s: float) -> None:
-        self._parameters = parameters
-        self._light = light
-        self._spread_km_s = spread_km_s
-        self._made: dict[tuple[str, Window], Float32Array] = {}
-
-    def components(self) -> tuple[str, ...]:
-        return tuple(self._light.components)
-
-    def component(self, name: str, window: Window) -> Float32Array:
-        """Observed flux of a component, all of it, with Milky Way dust."""
-        key = (name, window)
-        if key not in self._made:
-            self._made[key] = self._make(name, window)
-        return self._made[key]
-
-    def _make(self, name: str, window: Window) -> Float32Array:
-        component = self._light.components[name]
-        spectrum = component.rest_spectrum
-        star = self._parameters.star
-        lines: Float32Array | None = None
-        if (
-            star is not None
-            and self._parameters.object_class != "white_dwarf"
-            and window in WINDOWS
-        ):
-            spectrum, lines = self._resolve(spectrum, star, window)
-        observed = resample(spectrum, component.redshift, window)
-        if lines is not None:
-            observed = observed * lines
-        ebv = self._light.ebv_milky_way
-        # The law is smooth: at rest-frame steps, then between them.
-        coarse = Window(window.first, window.count + 1, 1).log_wavelength
-        dust = 10.0 ** (-0.4 * milky_way_extinction_mag(10.0**coarse, ebv))
-        position = np.arange(len(window)) / window.oversampling
-        return observed * np.interp(position, np.arange(len(coarse)), dust).astype(np.float32)
-
-    def _resolve(
-        self, spectrum: Float32Array, star: StarParameters, window: Window
-    ) -> tuple[Float32Array, Float32Array]:
-        """Take the blends out of a star's spectrum, and make the lines that replace them."""
-        atmosphere = (star.temperature_k, star.log_gravity, star.metallicity)
-        blended = star_spectrum(*atmosphere, INFRARED_PIXELS)
-        smooth = star_spectrum(*atmosphere, INFRARED_PIXELS, without_lines=True)
-        transmission = line_transmission(window, *atmosphere)
-        inside = slice(window.first, window.first + window.count)
-        ratio = blended[inside] / smooth[inside]
-        correction = np.ones(INFRARED_PIXELS, np.float32)
-        correction[inside] = mean_correction(transmission, ratio, window)
-        level = float(spectrum[inside].sum() / blended[inside].sum())
-        moved = move_and_broaden(transmission, star.radial_velocity_km_s, self._spread_km_s)
-        return smooth * correction * np.float32(level), moved
-
-
-def _flux(
-    resolved: _ResolvedLight, shares: dict[str, float], instrument: Instrument
-) -> Float32Array:
-    total = np.zeros(len(instrument.window), np.float32)
-    for name in resolved.components():
-        if shares[name] > 0:
-            total += np.float32(shares[name]) * resolved.component(name, instrument.window)
-    return np.asarray(instrument.line_spread @ total, np.float32)

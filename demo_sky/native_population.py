@@ -1,9 +1,9 @@
 """Sources for training on native spectra: classes in equal parts, bright enough to be seen.
 
-The sky of the releases has one star in three sources, one quasar in sixteen, and hardly a source
+Of the sky of the releases 71 % are galaxies, 22 % stars and 7 % quasars, and hardly any is a source
 that a high-resolution spectrograph would be pointed at. Here stars, galaxies and quasars are a
-third each, brightness covers what each instrument can do and what it cannot, and stars fill temperature,
-gravity and metallicity. Draws have a stream of their own.
+third each, brightness covers what each instrument can do and what it cannot, and stars fill
+temperature, gravity and metallicity. Draws have a stream of their own.
 """
 
 import math
@@ -24,7 +24,7 @@ _WHITE_DWARFS = 0.06
 """Share of the stars."""
 
 # Magnitudes (DES r): bright and faint limit, and slope of log10 counts.
-_STAR_MAGNITUDES = (9.5, 17.5, 0.05)
+_STAR_MAGNITUDES = (9.5, 16.5, 0.05)
 _WHITE_DWARF_MAGNITUDES = (12.5, 18.0, 0.05)
 _GALAXY_MAGNITUDES = (13.8, 19.5, 0.10)
 _QUASAR_MAGNITUDES = (15.2, 20.0, 0.10)

@@ -1,6 +1,6 @@
 """A spectrum on the pixels of its instrument, and how overlapping arms are joined."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,8 @@ class NativeSpectrum:
         """
         wavelength, place = np.unique(self.wavelength_angstrom, return_inverse=True)
         count = len(wavelength)
+        if count == len(place):  # nothing overlaps; arms follow each other
+            return replace(self, arms=(slice(0, count),))
         good = ~self.mask
         ivar = np.where(good, self.ivar, 0.0)
         total = np.bincount(place, ivar, count)
