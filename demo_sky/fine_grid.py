@@ -70,8 +70,8 @@ COARSE_WINDOW = _window_from(3000.0, 9060, 1)
 def resample(spectrum: Float32Array, redshift: float, window: Window) -> Float32Array:
     """Redshift a spectrum on the long rest-frame grid onto a window of observed wavelengths.
 
-    Cubic splines, which keep the peaks of the narrowest gas lines (60 km/s) to 4 %. Beyond its ends a
-    spectrum goes on with its first and last value.
+    Cubic splines, which keep the peaks of the narrowest gas lines (60 km/s) to 4 %. Beyond its
+    ends a spectrum goes on with its first and last value.
     """
     shift = float(np.log10(1.0 + redshift)) / LOG_STEP
     start = window.first - shift

@@ -139,8 +139,7 @@ def line_transmission(
     saturated for strong ones (Minnaert's interpolation).
     """
     strengths = line_strengths(temperature_k, log_gravity, metallicity)
-    used = strengths > 1e-3
-    depth = strengths[used] @ _templates(window)[used]
+    depth = strengths @ _templates(window)
     return np.asarray(1.0 - depth / (1.0 + depth / np.float32(DEEPEST)), np.float32)
 
 
