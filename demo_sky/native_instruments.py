@@ -193,8 +193,8 @@ def _prism_arms() -> tuple[Arm, ...]:
     return (_arm(np.array(wavelength), nodes, throughput),)
 
 
-# Electrons and noise are such that nominal exposures reach what the surveys state, per pixel: SDSS
-# 20 and DESI 25 at r = 17.5, GALAH 50 at r = 14, APOGEE 100 at H = 12.2.
+# Set by hand so that nominal exposures have signal-to-noise ratios, per pixel, as usual in these
+# surveys: SDSS 20 and DESI 30 at r = 17.5, GALAH 45 at r = 14, APOGEE 90 at H = 12.2 (Vega).
 _EXPOSURES = {
     "sdss": Exposure(30.0, 600.0, 110.0, 40.0, 0.01, 4.0, 0.02, 8e-4),
     "desi": Exposure(70.0, 600.0, 90.0, 40.0, 0.01, 5.0, 0.02, 8e-4),
