@@ -5,9 +5,9 @@ import numpy as np
 from demo_sky.grids import (
     LOG_START,
     LOG_STEP,
-    WAVELENGTH_ANGSTROM,
     Float32Array,
     calzetti_curve,
+    rest_wavelength,
 )
 
 LINE_ANGSTROM: dict[str, float] = {
@@ -117,7 +117,7 @@ def add_line(
     Parameters
     ----------
     spectrum : array
-        Per-angstrom values on `grids.WAVELENGTH_ANGSTROM`.
+        Per-angstrom values on `grids.rest_wavelength`.
     centre_angstrom, sigma_km_s : float
         Rest wavelength and width.
     flux : float
@@ -135,7 +135,7 @@ def add_line(
         for side in (-1, 1)
     )
     if high > low:
-        offset = (WAVELENGTH_ANGSTROM[low : high + 1] - centre_angstrom) / sigma
+        offset = (rest_wavelength(len(spectrum))[low : high + 1] - centre_angstrom) / sigma
         profile = np.exp(-0.5 * offset**2) * (flux / (sigma * np.sqrt(2.0 * np.pi)))
         spectrum[low : high + 1] += profile.astype(np.float32)
 
@@ -148,7 +148,7 @@ def add_lines(
     ebv_gas: float,
 ) -> None:
     """Add lines in proportion to H beta, dimmed by dust, in place."""
-    curve = calzetti_curve()
+    curve = calzetti_curve(len(spectrum))
     for name, ratio in ratios.items():
         centre = LINE_ANGSTROM[name]
         at_line = min(int((np.log10(centre) - LOG_START) / LOG_STEP), len(curve) - 1)

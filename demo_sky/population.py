@@ -10,7 +10,7 @@ from demo_sky.placement import position_of, surveys_of
 
 GALAXY_CLASSES = ("elliptical", "spiral", "edge_on", "irregular", "ring", "merger", "lens")
 OBJECT_CLASSES = (*GALAXY_CLASSES, "quasar", "star", "white_dwarf")
-_GALAXY_SHARES = (0.305, 0.385, 0.120, 0.080, 0.030, 0.064, 0.009)
+GALAXY_SHARES = (0.305, 0.385, 0.120, 0.080, 0.030, 0.064, 0.009)
 
 # Absolute r magnitude: mean and scatter (mag), and mean k-correction per unit redshift.
 _LUMINOSITY = {
@@ -167,14 +167,14 @@ def draw_parameters(seed: int, index: int, generator: np.random.Generator) -> Pa
     source_redshift, host_share = math.nan, 0.0
     if object_class in GALAXY_CLASSES:
         spectral_class = "GALAXY"
-        redshift = _galaxy_redshift(object_class, magnitude, generator)
-        galaxy = _draw_galaxy(object_class, generator)
+        redshift = galaxy_redshift(object_class, magnitude, generator)
+        galaxy = draw_galaxy(object_class, generator)
         if object_class == "lens":
             source_redshift = redshift + generator.uniform(0.6, 1.6)
     elif object_class == "quasar":
         spectral_class = "QSO"
         redshift = float(np.clip(0.12 + generator.gamma(2.6, 0.55), 0.12, 3.6))
-        galaxy = _draw_galaxy("spiral" if generator.random() < 0.4 else "elliptical", generator)
+        galaxy = draw_galaxy("spiral" if generator.random() < 0.4 else "elliptical", generator)
         host_share = float(0.55 * generator.random() * np.exp(-((redshift / 0.55) ** 2)))
     else:
         spectral_class = "STAR"
@@ -213,7 +213,7 @@ def _draw_class(surveys: tuple[str, ...], generator: np.random.Generator) -> str
         return "white_dwarf" if generator.random() < 0.09 else "star"
     if draw < star + quasar:
         return "quasar"
-    shares = np.array(_GALAXY_SHARES)
+    shares = np.array(GALAXY_SHARES)
     return str(generator.choice(GALAXY_CLASSES, p=shares / shares.sum()))
 
 
@@ -237,7 +237,7 @@ def _draw_magnitude(
     return math.log10(low + generator.random() * (high - low)) / slope
 
 
-def _galaxy_redshift(object_class: str, magnitude: float, generator: np.random.Generator) -> float:
+def galaxy_redshift(object_class: str, magnitude: float, generator: np.random.Generator) -> float:
     mean, scatter, k_correction = _LUMINOSITY[object_class]
     absolute = generator.normal(mean, scatter)
     redshift = 0.1
@@ -247,7 +247,7 @@ def _galaxy_redshift(object_class: str, magnitude: float, generator: np.random.G
     return float(np.clip(redshift, 0.006, 0.85))
 
 
-def _draw_galaxy(object_class: str, generator: np.random.Generator) -> GalaxyParameters:
+def draw_galaxy(object_class: str, generator: np.random.Generator) -> GalaxyParameters:
     bulge = generator.uniform(*_BULGE_SHARE[object_class])
     mean, scatter = _SPECIFIC_RATE[object_class]
     if object_class in ("spiral", "edge_on"):

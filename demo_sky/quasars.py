@@ -8,10 +8,12 @@ from demo_sky.emission_lines import LINE_ANGSTROM, active_nucleus_ratios, add_li
 from demo_sky.grids import (
     LOG_START,
     LOG_STEP,
-    WAVELENGTH_ANGSTROM,
+    OPTICAL_PIXELS,
     Float32Array,
     power_law_dust_curve,
+    rest_wavelength,
 )
+from demo_sky.infrared_emission import add_infrared_lines, add_torus
 
 # Line, equivalent width (A) in the mean quasar (Vanden Berk et al. 2001, rounded), width relative
 # to H beta, blueshift (km/s).
@@ -84,13 +86,17 @@ class QuasarParameters:
 
 
 def quasar_spectrum(
-    parameters: QuasarParameters, redshift: float, generator: np.random.Generator
+    parameters: QuasarParameters,
+    redshift: float,
+    generator: np.random.Generator,
+    pixels: int = OPTICAL_PIXELS,
 ) -> Float32Array:
     """Rest-frame spectrum with forest, about 1 at 3,000 A in the continuum.
 
-    The redshift sets how much the intergalactic gas absorbs; the generator draws the forest.
+    The redshift sets how much the intergalactic gas absorbs; the generator draws the forest. With
+    more pixels than the optical grid has, hot dust and near-infrared lines are added.
     """
-    wave = WAVELENGTH_ANGSTROM
+    wave = rest_wavelength(pixels)
     break_angstrom = 4800.0
     continuum = (np.minimum(wave, break_angstrom) / 3000.0) ** parameters.slope
     continuum *= (np.maximum(wave, break_angstrom) / break_angstrom) ** (-0.6)
@@ -114,26 +120,32 @@ def quasar_spectrum(
     level = float(continuum[int((np.log10(LINE_ANGSTROM["[OIII]5008"]) - LOG_START) / LOG_STEP)])
     hbeta = parameters.narrow_strength * level / 10.0
     add_lines(lines, active_nucleus_ratios(10.0, 0.6), hbeta, 220.0, 0.0)
+    if pixels > OPTICAL_PIXELS:
+        level_1um = float(continuum[int((np.log10(1e4) - LOG_START) / LOG_STEP)])
+        add_torus(lines, level_1um, parameters.line_strength, parameters.broad_sigma_km_s)
+        add_infrared_lines(lines, hbeta, 220.0, 0.0, nucleus=True)
     if parameters.absorbed:
         for centre in (1240.8, 1398.3, LINE_ANGSTROM["CIV"]):
             velocity = (wave / centre - 1.0) * 299792.458
             lines *= (1.0 - 0.85 * np.exp(-0.5 * ((velocity + 9500.0) / 2300.0) ** 4)).astype(
                 np.float32
             )
-    lines *= 10.0 ** (-0.4 * parameters.ebv * power_law_dust_curve())
-    lines *= forest_transmission(redshift, generator)
+    lines *= 10.0 ** (-0.4 * parameters.ebv * power_law_dust_curve(pixels))
+    lines *= forest_transmission(redshift, generator, pixels)
     return lines
 
 
-def forest_transmission(redshift: float, generator: np.random.Generator) -> Float32Array:
+def forest_transmission(
+    redshift: float, generator: np.random.Generator, pixels: int = OPTICAL_PIXELS
+) -> Float32Array:
     """Fraction of light that hydrogen along the line of sight lets through.
 
     The mean optical depth is 0.0018 (1 + z)^3.92 (Faucher-Giguere et al. 2008, eq. 21), shared
     out over a log-normal field; below the Lyman limit a further drop is applied.
     """
-    transmission = np.ones(len(WAVELENGTH_ANGSTROM), np.float32)
+    transmission = np.ones(pixels, np.float32)
     end = int((np.log10(1212.0) - LOG_START) / LOG_STEP)
-    absorber = (1.0 + redshift) * WAVELENGTH_ANGSTROM[:end] / 1215.67
+    absorber = (1.0 + redshift) * rest_wavelength(end) / 1215.67
     depth = 0.0018 * np.maximum(absorber, 1.0) ** 3.92
     field = generator.standard_normal(end + 8)
     field = np.convolve(field, np.hanning(9) / np.sqrt((np.hanning(9) ** 2).sum()), mode="valid")

@@ -16,13 +16,15 @@ from demo_sky.grids import (
     KM_S_PER_PIXEL,
     LOG_START,
     LOG_STEP,
-    LOG_WAVELENGTH,
-    WAVELENGTH_ANGSTROM,
+    OPTICAL_PIXELS,
     Float32Array,
     FloatArray,
     calzetti_curve,
     milky_way_extinction_mag,
+    rest_log_wavelength,
+    rest_wavelength,
 )
+from demo_sky.infrared_emission import add_infrared_lines
 from demo_sky.photometry import BIN_CENTRES_ANGSTROM, bin_spectrum, nanomaggies
 from demo_sky.population import GalaxyParameters, Parameters
 from demo_sky.quasars import QuasarParameters, quasar_spectrum
@@ -41,7 +43,7 @@ class Component:
     ----------
     rest_spectrum : array
         Observed flux density, 1e-17 erg/s/cm2/A, without Milky Way dust, at each observed
-        wavelength `grids.WAVELENGTH_ANGSTROM` * (1 + redshift).
+        wavelength `grids.rest_wavelength` * (1 + redshift).
     redshift : float
     binned : array
         The same with Milky Way dust, averaged on `photometry.BIN_CENTRES_ANGSTROM`.
@@ -90,23 +92,35 @@ class Light:
             share = 1.0 if shares is None else shares.get(name, 0.0)
             if share > 0:
                 position = log_wavelength - np.log10(1.0 + component.redshift)
-                total += share * np.interp(position, LOG_WAVELENGTH, component.rest_spectrum)
+                spectrum = component.rest_spectrum
+                total += share * np.interp(position, rest_log_wavelength(len(spectrum)), spectrum)
         wavelength = 10.0**log_wavelength
         dust = 10.0 ** (-0.4 * milky_way_extinction_mag(wavelength, self.ebv_milky_way))
         return np.asarray(total * dust)
 
 
-def make_light(parameters: Parameters, generator: np.random.Generator) -> Light:
-    """Build the spectra of a source's components, scaled to its r magnitude."""
+def make_light(
+    parameters: Parameters, generator: np.random.Generator, pixels: int = OPTICAL_PIXELS
+) -> Light:
+    """Build the spectra of a source's components, scaled to its r magnitude.
+
+    Parameters
+    ----------
+    parameters : Parameters
+    generator : numpy.random.Generator
+        Draws what `parameters` leave open; as many numbers for any `pixels`.
+    pixels : int
+        Length of the spectra on the rest-frame grid.
+    """
     raw: dict[str, tuple[Float32Array, float, float]] = {}  # spectrum, redshift, share of r
     masses: dict[str, tuple[float, float]] = {}  # mass of the raw spectrum, rate per mass
     z = parameters.redshift
     if parameters.star is not None:
         star = parameters.star
         if parameters.object_class == "white_dwarf":
-            spectrum = white_dwarf_spectrum(star.temperature_k)
+            spectrum = white_dwarf_spectrum(star.temperature_k, pixels)
         else:
-            spectrum = star_spectrum(star.temperature_k, star.log_gravity, star.metallicity)
+            spectrum = star_spectrum(star.temperature_k, star.log_gravity, star.metallicity, pixels)
         raw["nucleus"] = (spectrum, z, 1.0)
     else:
         assert parameters.galaxy is not None
@@ -114,13 +128,13 @@ def make_light(parameters: Parameters, generator: np.random.Generator) -> Light:
         if parameters.object_class == "quasar":
             stars_share = parameters.host_share
             quasar = _draw_quasar(generator)
-            raw["nucleus"] = (quasar_spectrum(quasar, z, generator), z, 1.0 - stars_share)
+            raw["nucleus"] = (quasar_spectrum(quasar, z, generator, pixels), z, 1.0 - stars_share)
         if parameters.object_class == "lens":
             arc_share = generator.uniform(0.10, 0.28)
             stars_share -= arc_share
-            raw["arc"] = (_distant_galaxy(generator), parameters.source_redshift, arc_share)
+            raw["arc"] = (_distant_galaxy(generator, pixels), parameters.source_redshift, arc_share)
         if stars_share > 0.01:
-            for name, spectrum, share, rate in galaxy_spectra(parameters.galaxy, generator):
+            for name, spectrum, share, rate in galaxy_spectra(parameters.galaxy, generator, pixels):
                 raw[name] = (spectrum, z, share * stars_share)
                 masses[name] = (1.0, rate)
     return _scale(parameters, raw, masses)
@@ -155,10 +169,10 @@ def _scale(
 
 
 def galaxy_spectra(
-    galaxy: GalaxyParameters, generator: np.random.Generator
+    galaxy: GalaxyParameters, generator: np.random.Generator, pixels: int = OPTICAL_PIXELS
 ) -> list[tuple[str, Float32Array, float, float]]:
     """Bulge, disk and knots: (name, erg/s/A per solar mass, share of r, rate per mass in 1/yr)."""
-    dust = calzetti_curve()
+    dust = calzetti_curve(pixels)
     oldest = generator.dirichlet([1.5, 2.5, 3.5])
     ratios = star_forming_ratios(
         float(np.clip(-0.48 + 0.75 * galaxy.metallicity, -1.6, -0.36)), galaxy.excitation_dex
@@ -170,7 +184,7 @@ def galaxy_spectra(
         history, rate = star_formation_history(
             min(galaxy.specific_rate_per_gyr * 0.03, 0.01), oldest * [0.3, 1.0, 1.5]
         )
-        spectrum = population_spectrum(history, galaxy.metallicity + 0.1)
+        spectrum = population_spectrum(history, galaxy.metallicity + 0.1, pixels)
         spectrum *= 10.0 ** (-0.4 * 0.4 * galaxy.ebv * dust)
         spectrum = _broaden(spectrum, galaxy.dispersion_km_s)
         if galaxy.nucleus:
@@ -178,14 +192,14 @@ def galaxy_spectra(
         result.append(("bulge", spectrum, galaxy.bulge_share, rate))
     if disk_share > 0.0:
         history, rate = star_formation_history(galaxy.specific_rate_per_gyr, oldest)
-        spectrum = population_spectrum(history, galaxy.metallicity)
+        spectrum = population_spectrum(history, galaxy.metallicity, pixels)
         spectrum *= 10.0 ** (-0.4 * galaxy.ebv * dust)
         spectrum = _broaden(spectrum, 0.6 * galaxy.dispersion_km_s)
         _add_star_forming_lines(spectrum, ratios, rate, galaxy.gas_sigma_km_s, gas_ebv)
         result.append(("disk", spectrum, disk_share, rate))
     if galaxy.knot_share > 0.0:
         history, rate = star_formation_history(2.5, oldest)
-        spectrum = population_spectrum(history, galaxy.metallicity - 0.1)
+        spectrum = population_spectrum(history, galaxy.metallicity - 0.1, pixels)
         spectrum *= 10.0 ** (-0.4 * galaxy.ebv * dust)
         spectrum = _broaden(spectrum, 90.0)
         _add_star_forming_lines(spectrum, ratios, rate, galaxy.gas_sigma_km_s, gas_ebv)
@@ -198,6 +212,8 @@ def _add_star_forming_lines(
 ) -> None:
     hbeta = rate * HALPHA_ERG_S_PER_SOLAR_MASS_YR / 2.86
     add_lines(spectrum, ratios, hbeta, sigma, gas_ebv)
+    if len(spectrum) > OPTICAL_PIXELS:
+        add_infrared_lines(spectrum, hbeta, sigma, gas_ebv, nucleus=False)
 
 
 def _add_nucleus(spectrum: Float32Array, galaxy: GalaxyParameters) -> None:
@@ -205,13 +221,10 @@ def _add_nucleus(spectrum: Float32Array, galaxy: GalaxyParameters) -> None:
     level = float(spectrum[at_line - 80 : at_line + 80].mean())
     oxygen, nitrogen = (9.0, 0.9) if galaxy.nucleus == "seyfert" else (2.2, 1.3)
     hbeta = galaxy.nucleus_strength * level / oxygen
-    add_lines(
-        spectrum,
-        active_nucleus_ratios(oxygen, nitrogen),
-        hbeta,
-        max(1.3 * galaxy.dispersion_km_s, 150.0),
-        galaxy.ebv,
-    )
+    sigma = max(1.3 * galaxy.dispersion_km_s, 150.0)
+    add_lines(spectrum, active_nucleus_ratios(oxygen, nitrogen), hbeta, sigma, galaxy.ebv)
+    if len(spectrum) > OPTICAL_PIXELS:
+        add_infrared_lines(spectrum, hbeta, sigma, galaxy.ebv, nucleus=True)
 
 
 def _broaden(spectrum: Float32Array, sigma_km_s: float) -> Float32Array:
@@ -233,12 +246,12 @@ def _draw_quasar(generator: np.random.Generator) -> QuasarParameters:
     )
 
 
-def _distant_galaxy(generator: np.random.Generator) -> Float32Array:
+def _distant_galaxy(generator: np.random.Generator, pixels: int) -> Float32Array:
     """The blue, star-forming galaxy that a lens shows."""
     history, rate = star_formation_history(generator.uniform(0.8, 2.5), np.array([0.5, 0.3, 0.2]))
-    spectrum = population_spectrum(history, -0.6)
-    spectrum *= 10.0 ** (-0.4 * generator.uniform(0.02, 0.12) * calzetti_curve())
+    spectrum = population_spectrum(history, -0.6, pixels)
+    spectrum *= 10.0 ** (-0.4 * generator.uniform(0.02, 0.12) * calzetti_curve(pixels))
     ratios = star_forming_ratios(-1.0, 0.1)
     _add_star_forming_lines(spectrum, ratios, rate, 90.0, 0.15)
-    spectrum[: int(np.searchsorted(WAVELENGTH_ANGSTROM, 912.0))] = 0.0
+    spectrum[: int(np.searchsorted(rest_wavelength(pixels), 912.0))] = 0.0
     return spectrum

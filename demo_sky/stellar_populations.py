@@ -10,7 +10,7 @@ import functools
 
 import numpy as np
 
-from demo_sky.grids import WAVELENGTH_ANGSTROM, Float32Array, FloatArray
+from demo_sky.grids import OPTICAL_PIXELS, Float32Array, FloatArray, rest_wavelength
 from demo_sky.stellar_spectra import star_spectrum
 
 AGES_GYR: FloatArray = np.array([0.006, 0.03, 0.1, 0.3, 1.0, 3.0, 6.0, 12.0])
@@ -33,11 +33,11 @@ _LIGHT_PER_MASS = (22.0, 11.0, 5.5, 3.0, 1.25, 0.55, 0.33, 0.20)
 _SUN_AT_6000_ERG_S_A = 6.0e29
 
 
-@functools.lru_cache(maxsize=1)
-def _populations() -> Float32Array:
+@functools.lru_cache(maxsize=2)
+def _populations(pixels: int) -> Float32Array:
     """Spectra of shape (age, metallicity, wavelength)."""
-    table = np.empty((len(AGES_GYR), len(METALLICITIES), len(WAVELENGTH_ANGSTROM)), np.float32)
-    at_6000 = int(np.searchsorted(WAVELENGTH_ANGSTROM, 6000.0))
+    table = np.empty((len(AGES_GYR), len(METALLICITIES), pixels), np.float32)
+    at_6000 = int(np.searchsorted(rest_wavelength(pixels), 6000.0))
     for i, (turn_off, shares, light) in enumerate(
         zip(_TURN_OFF_K, _SHARES, _LIGHT_PER_MASS, strict=True)
     ):
@@ -48,15 +48,17 @@ def _populations() -> Float32Array:
                 (4750.0 * shift**1.5, 2.3),
                 (3700.0 * shift**1.5, 2.0),
             )
-            spectrum = np.zeros(len(WAVELENGTH_ANGSTROM))
+            spectrum = np.zeros(pixels)
             for share, (temperature, gravity) in zip(shares, kinds, strict=True):
-                star = star_spectrum(temperature, gravity, metallicity)
+                star = star_spectrum(temperature, gravity, metallicity, pixels)
                 spectrum += share * star / star[at_6000 - 40 : at_6000 + 40].mean()
             table[i, j] = spectrum * light * _SUN_AT_6000_ERG_S_A
     return table
 
 
-def population_spectrum(mass_by_age: FloatArray, metallicity: float) -> Float32Array:
+def population_spectrum(
+    mass_by_age: FloatArray, metallicity: float, pixels: int = OPTICAL_PIXELS
+) -> Float32Array:
     """Spectrum of a mixture of ages at one metallicity.
 
     Parameters
@@ -65,13 +67,15 @@ def population_spectrum(mass_by_age: FloatArray, metallicity: float) -> Float32A
         Solar masses formed in each bin of `AGES_GYR`.
     metallicity : float
         [M/H]; clipped to the range of `METALLICITIES`.
+    pixels : int
+        Length of the spectrum on the rest-frame grid.
 
     Returns
     -------
     array
-        erg/s/A on `grids.WAVELENGTH_ANGSTROM`.
+        erg/s/A on `grids.rest_wavelength`.
     """
-    table = _populations()
+    table = _populations(pixels)
     low = int(np.clip(np.searchsorted(METALLICITIES, metallicity) - 1, 0, len(METALLICITIES) - 2))
     step = METALLICITIES[low + 1] - METALLICITIES[low]
     fraction = float(np.clip((metallicity - METALLICITIES[low]) / step, 0.0, 1.0))
