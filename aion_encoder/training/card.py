@@ -149,7 +149,7 @@ def _card(
         f"Transformer: {recipe['dim']} dimensions, {recipe['encoder_depth']} + "
         f"{recipe['decoder_depth']} blocks, {log[-1]['step']:,} steps.",
         "",
-        "| stage | hours | on |",
+        "| stage | hours | hardware |",
         "|---|---|---|",
         *[f"| {stage} | {row['hours']:.3f} | {row['on']} |" for stage, row in hours.items()],
         "",

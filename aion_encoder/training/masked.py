@@ -13,7 +13,6 @@ with departures that suit a small budget and are listed in the model card:
 
 import logging
 from collections.abc import Callable, Collection, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +20,9 @@ import numpy as np
 import torch
 from aion.model import AION
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import cross_entropy
 
-from aion_encoder.attention import fuse_attention
+from aion_encoder.attention import differentiable_attention, fuse_attention
 from aion_encoder.training.batches import (
     OBSERVED,
     XP_KEYS,
@@ -111,20 +109,6 @@ def _loss(model: AION, batch: Batch) -> tuple[torch.Tensor, dict[str, float]]:
         weight += importance
         parts[f"mean:{key}" if batch.pooled else key] = float(part.detach())
     return total / weight, parts
-
-
-def _safe_attention(kind: str) -> AbstractContextManager[None]:
-    """Choose the kernels of attention.
-
-    On an H200 (torch 2.11) the default one gave gradients that are not numbers for pictures of 192
-    and 576 tokens in bfloat16, in batches that ask the mean alone.
-    """
-    if kind != "cuda":
-        return nullcontext()
-    safe: AbstractContextManager[None] = sdpa_kernel(
-        [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-    )
-    return safe
 
 
 def train_transformer(
@@ -219,7 +203,7 @@ def train_transformer(
         for group in optimizer.param_groups:
             group["lr"] = recipe.learning_rate * schedule.rate(share)
         optimizer.zero_grad(set_to_none=True)
-        with _safe_attention(kind):
+        with differentiable_attention(kind):
             with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
                 loss, losses = _loss(model, drawer.draw())
             loss.backward()  # type: ignore[no-untyped-call]

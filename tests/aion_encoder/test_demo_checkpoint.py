@@ -24,7 +24,7 @@ def test_it_is_small_enough_to_be_bundled() -> None:
 
 def test_its_card_says_plainly_what_it_is(demo: Encoder) -> None:
     card = (HOME / "README.md").read_text()
-    for words in ("demonstration", "simulated", "Hardware", "codes used", "R@10", "hours"):
+    for words in ("demonstration", "simulated", "hardware", "codes used", "R@10", "hours"):
         assert words in card
     assert "demonstration" in demo.title
 
