@@ -26,7 +26,8 @@ def fused_attention(
     query, key, value
         Shape (batch, heads, tokens, width of a head).
     keep
-        True where a key may be seen, in a shape that broadcasts; None for all.
+        True where a key may be seen, or numbers to add to the products, in a shape that
+        broadcasts; None for all.
     scale
         Of the products; one over the root of the width if None.
     """
@@ -36,6 +37,8 @@ def fused_attention(
         with torch.autocast("cpu", enabled=False):
             query, key, value = query.float(), key.float(), value.float()
             return scaled_dot_product_attention(query, key, value, attn_mask=keep, scale=scale)
+    if keep is not None and keep.is_floating_point():
+        keep = keep.to(query.dtype)
     return scaled_dot_product_attention(query, key, value, attn_mask=keep, scale=scale)
 
 

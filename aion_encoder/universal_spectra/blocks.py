@@ -72,7 +72,10 @@ class CrossLayer(nn.Module):
         self.network = _network(dim, ratio)
 
     def forward(
-        self, queries: Float[Tensor, "batch queries dim"], tokens: Tokens, seen: Seen | None
+        self,
+        queries: Float[Tensor, "batch queries dim"],
+        tokens: Tokens,
+        nearness: Float[Tensor, "batch heads queries tokens"],
     ) -> Float[Tensor, "batch queries dim"]:
         """Return the queries after this layer.
 
@@ -82,12 +85,12 @@ class CrossLayer(nn.Module):
             What is asked.
         tokens
             What is known, already normalised.
-        seen
-            Which of the tokens may be seen; None for all.
+        nearness
+            Is added to the products of queries and keys.
         """
         query = _heads(self.ask(self.norm(queries)), self.heads)
         key, value = (_heads(each, self.heads) for each in self.tell(tokens).chunk(2, dim=-1))
-        found = fused_attention(query, key, value, seen)
+        found = fused_attention(query, key, value, nearness)
         queries = queries + self.out(found.transpose(1, 2).flatten(2))
         result: Tensor = queries + self.network(self.network_norm(queries))
         return result

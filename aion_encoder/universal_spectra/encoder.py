@@ -17,11 +17,12 @@ from aion_encoder.universal_spectra.batches import stack
 from aion_encoder.universal_spectra.buckets import buckets
 from aion_encoder.universal_spectra.checkpoint import locate
 from aion_encoder.universal_spectra.encoded import EncodedSpectra, Reconstruction
-from aion_encoder.universal_spectra.model import Tokens, UniversalSpectra
+from aion_encoder.universal_spectra.model import UniversalSpectra
 from aion_encoder.universal_spectra.pooling import MeanPool
 from aion_encoder.universal_spectra.preparation import PreparedSpectrum, prepare
 from aion_encoder.universal_spectra.reconstruction import reconstruct
 from aion_encoder.universal_spectra.spectrum import NativeSpectrum
+from aion_encoder.universal_spectra.token_encoder import Tokens
 
 __all__ = ["TOKEN_BUDGET", "UniversalSpectraEncoder", "open_universal_encoder"]
 
@@ -113,7 +114,8 @@ class UniversalSpectraEncoder:
             On any grid.
         wavelength_angstrom
             Vacuum wavelengths to ask for, in any order; the spectrum's own pixels, the ignored
-            ones too, if None.
+            ones too, if None. Their steps say how wide a pixel is whose flux is wanted; a lone
+            wavelength stands for a pixel of SDSS.
 
         Raises
         ------

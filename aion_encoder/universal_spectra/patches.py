@@ -12,14 +12,15 @@ __all__ = ["GAP_STEPS", "PATCH_PX", "Layout", "lay_out"]
 PATCH_PX: Final = 32
 """Native pixels of a patch, as in the paper (arXiv:2510.17959)."""
 
-GAP_STEPS = 4.0
+GAP_STEPS = 4.5
 """A step between neighbouring pixels longer than so many local steps is a gap. Steps of real
 grids (linear, logarithmic, prisms, arms merged on one axis) change by less than a factor of two
-from pixel to pixel, and up to three missing pixels hardly bend a patch."""
+from pixel to pixel, and up to three missing pixels (four steps, give or take rounding) hardly
+bend a patch."""
 
 STEP_WINDOW = 9
-"""Steps whose median is the local step: their middle one and four on either side, so that a lone
-gap never counts as usual."""
+"""The local step is the median of so many neighbouring pairs of steps, each pair averaged: gaps
+never count as usual, and pixels of two arms that take turns on one axis are no gaps."""
 
 LONE_STEP = 2.3e-4
 """Step, in units of the wavelength, that a run of a single pixel is given: that of SDSS,
@@ -82,7 +83,8 @@ def _run_starts(wavelength: np.ndarray) -> np.ndarray:
     if steps.size < 3:
         return np.zeros(1, np.int64)
     half = min(STEP_WINDOW, steps.size) // 2
-    padded = np.pad(steps, half, mode="reflect")
+    pairs = 0.5 * (steps[1:] + steps[:-1])
+    padded = np.pad(np.append(pairs, pairs[-1]), half, mode="reflect")
     local = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1), axis=1)
     return np.concatenate([[0], np.flatnonzero(steps > GAP_STEPS * local) + 1])
 

@@ -45,6 +45,20 @@ def test_a_change_of_step_is_no_gap() -> None:
     assert lay_out(wavelength).runs.size == 2
 
 
+def test_arms_that_take_turns_on_one_axis_are_no_gap() -> None:
+    """The overlap of two arms with the same step, pixels almost on top of each other."""
+    blue, red = 5000.0 + 0.2 * np.arange(2000), 5300.03 + 0.2 * np.arange(2000)
+    assert lay_out(np.sort(np.concatenate([blue, red]))).runs.size == 2
+
+
+@given(st.lists(st.tuples(st.integers(12, 90), st.floats(5.0, 900.0)), min_size=1, max_size=6))
+def test_gaps_are_found(runs: list[tuple[int, float]]) -> None:
+    steps = [np.append(np.ones(count - 1), gap) for count, gap in runs]
+    wavelength = 4000.0 + 0.3 * np.cumsum(np.concatenate(steps))
+    ends = np.cumsum([count for count, _ in runs])
+    np.testing.assert_array_equal(lay_out(wavelength).runs, [0, *(ends - 1), ends[-1]])
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 31, 32, 33])
 def test_short_spectra_are_laid_out(size: int) -> None:
     layout = lay_out(5000.0 + np.arange(size))
