@@ -5,7 +5,6 @@ Official layout: ``config.json``, ``model.safetensors`` and, per tokenizer,
 them states how the tokens are pooled; a learned pooling is in ``pooling.safetensors``.
 """
 
-import hashlib
 import inspect
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from aion_encoder.errors import CheckpointError
 from aion_encoder.hub import fetch, split_revision
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.learned_pooling import POOLING_FILE, LearnedPooling, PoolingShape
-from aion_encoder.strict import load_strictly, plain_torch, read_config
+from aion_encoder.strict import load_strictly, plain_torch, read_config, sha256_of
 
 __all__ = ["Checkpoint", "Settings", "load_transformer", "locate"]
 
@@ -100,8 +99,8 @@ class Checkpoint:
             for name in ("config.json", "model.safetensors")
         ]
         learned = (POOLING_FILE,) if pooling is Pooling.LEARNED else ()
-        files = {name: _sha256(self.directory / name) for name in (*_TRANSFORMER_FILES, *learned)}
-        files |= {name: _sha256(self.codecs_directory / name) for name in codec_files}
+        files = {name: sha256_of(self.directory / name) for name in (*_TRANSFORMER_FILES, *learned)}
+        files |= {name: sha256_of(self.codecs_directory / name) for name in codec_files}
         return EncoderIdentity(
             repository=self.repository,
             revision=self.revision,
@@ -127,11 +126,6 @@ class Checkpoint:
     def load_codecs(self) -> dict[str, nn.Module]:
         """Load every tokenizer that takes part in vectors, one module per folder."""
         return {name: load_codec(self.codecs_directory, name) for name in self.folders}
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _settings(directory: Path) -> Settings:

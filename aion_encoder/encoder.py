@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32
 
+from aion_encoder.devices import device_named
 from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
-from aion_encoder.errors import EncoderError, ObservationError
+from aion_encoder.errors import ObservationError
 from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import MODALITIES, Observation
@@ -170,24 +171,6 @@ def _table(inputs: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return tables
 
 
-def _device(name: str) -> Any:
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = torch.device("meta")
-    if device.type not in ("cpu", "cuda"):
-        raise EncoderError(f"device must be auto, cpu, cuda or cuda:<number>, got {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise EncoderError(
-            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices"
-        )
-    return device
-
-
 def open_encoder(
     weights: str = "demo",
     *,
@@ -223,7 +206,7 @@ def open_encoder(
     from aion_encoder.tokenizer import Tokenizer
     from aion_encoder.transformer import Transformer
 
-    place = _device(device)
+    place = device_named(device)
     checkpoint = locate(weights)
     model: Any = load_transformer(checkpoint.directory, keep_decoder=keep_decoder)
     own = checkpoint.settings.pooling

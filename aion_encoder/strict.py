@@ -1,5 +1,6 @@
 """Weights from files into modules, every tensor accounted for, in both directions."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 from aion_encoder.errors import CheckpointError
 
-__all__ = ["load_strictly", "plain_torch", "read_config", "save_weights"]
+__all__ = ["load_strictly", "plain_torch", "read_config", "save_weights", "sha256_of"]
 
 NAMES_SHOWN = 8
 """How many tensor names an error lists before it only counts."""
@@ -33,6 +34,12 @@ def plain_torch() -> Iterator[None]:
     finally:
         torch.set_default_dtype(dtype)
         torch.random.set_rng_state(state)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_config(path: Path) -> dict[str, Any]:

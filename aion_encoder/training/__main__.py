@@ -22,8 +22,14 @@ STAGE_NAMES = (
     "pooling",
     "card",
 )
+"""Of aion-demo, in order."""
+
+SPECTRA = "universal-spectra"
+"""All of spectra-demo: examples, training, checkpoint and card."""
 
 HELD_OUT_SEED = 9001
+
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 
 
 def _card(
@@ -56,8 +62,21 @@ def _card(
     write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours, told)
 
 
+def _spectra(work: Path, recipe: Path | None, device: str, threads: int) -> None:
+    from aion_encoder.training.means import Means
+    from aion_encoder.training.universal_spectra.stages import run
+
+    with tqdm(unit="step") as bar:
+
+        def advance(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        run(work, recipe, Means(device, threads, advance))
+
+
 @click.command()
-@click.argument("stage", type=click.Choice([*STAGE_NAMES, "all"]))
+@click.argument("stage", type=click.Choice([*STAGE_NAMES, "all", SPECTRA]))
 @click.argument("work", type=click.Path(path_type=Path))
 @click.option("--recipe", type=click.Path(path_type=Path, exists=True), help="JSON of changes.")
 @click.option("--threads", type=int, default=os.cpu_count() or 1, show_default=True)
@@ -65,7 +84,7 @@ def _card(
 @click.option("--held-out", default=9000, show_default=True, help="Sources to measure on.")
 @click.option("--gallery", default=2000, show_default=True, help="Of these, that are asked.")
 @click.option("--asking", default=1000, show_default=True, help="Of these, that ask.")
-@click.option("--install", is_flag=True, help="Copy the result to the bundled aion-demo.")
+@click.option("--install", is_flag=True, help="Copy the result to the bundled weights.")
 def main(
     stage: str,
     work: Path,
@@ -80,7 +99,8 @@ def main(
     """Train a demonstration checkpoint in WORK on the simulated sky, stage by stage.
 
     Every stage resumes or reuses what is there; `all` runs them in order. The checkpoint grows in
-    WORK/checkpoint, in the official layout.
+    WORK/checkpoint, in the official layout. `universal-spectra` is a model of its own: the
+    tokenizer of spectra on any grid.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import torch
@@ -91,6 +111,11 @@ def main(
     device = best_device() if device == "auto" else device
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
+    if stage == SPECTRA:
+        _spectra(work, recipe, device, threads)
+        if install:
+            shutil.copytree(work / "checkpoint", CHECKPOINTS / "spectra-demo", dirs_exist_ok=True)
+        return
     for name in STAGE_NAMES if stage == "all" else (stage,):
         began = time.monotonic()
         if name == "card":
@@ -110,8 +135,7 @@ def main(
             hours[name] = {"hours": earlier + spent, "on": hardware(device, threads)}
             hours_file.write_text(json.dumps(hours, indent=1))
     if install:
-        target = Path(__file__).parents[1] / "checkpoints" / "aion-demo"
-        shutil.copytree(work / "checkpoint", target, dirs_exist_ok=True)
+        shutil.copytree(work / "checkpoint", CHECKPOINTS / "aion-demo", dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,14 @@ from typing import Literal
 import numpy as np
 
 from aion_encoder.observations import Spectrum
+from aion_encoder.wavelengths import (
+    AXIS_UNITS,
+    FREQUENCY_UNITS,
+    air_to_vacuum,
+    guess_wavelength_unit,
+    to_angstrom,
+    wavelength_unit,
+)
 from indexer.errors import ReadError
 from indexer.readers.fluxes import (
     FluxScale,
@@ -19,13 +27,6 @@ from indexer.readers.fluxes import (
     reads_as_error,
 )
 from indexer.readers.found import SpectrumOptions
-from indexer.readers.wavelengths import (
-    WAVELENGTH_UNITS,
-    air_to_vacuum,
-    guess_wavelength_unit,
-    to_angstrom,
-    wavelength_unit,
-)
 
 __all__ = ["Noise", "SpectrumNumbers", "spectrum_from_numbers"]
 
@@ -109,7 +110,7 @@ def _wavelength(
         unit = wavelength_unit(options.wavelength_unit)
         if unit is None:
             raise ReadError(
-                f"the wavelength unit must be one of {', '.join(WAVELENGTH_UNITS)}, got "
+                f"the wavelength unit must be one of {', '.join(AXIS_UNITS)}, got "
                 f"{options.wavelength_unit!r}"
             )
         assumptions["wavelength_unit"] = f"{unit}, as you stated"
@@ -118,17 +119,19 @@ def _wavelength(
         if unit is None:
             raise ReadError(
                 f"the file's wavelength unit {numbers.wavelength_unit!r} is not understood; give "
-                f"wavelength_unit, one of {', '.join(WAVELENGTH_UNITS)}"
+                f"wavelength_unit, one of {', '.join(AXIS_UNITS)}"
             )
     else:
         unit = guess_wavelength_unit(raw)
         if unit is None:
             raise ReadError(
                 "the wavelength unit is not stated and the numbers fit none; give wavelength_unit, "
-                f"one of {', '.join(WAVELENGTH_UNITS)}"
+                f"one of {', '.join(AXIS_UNITS)}"
             )
         assumptions["wavelength_unit"] = f"no wavelength unit is stated: {unit} assumed by range"
     values = to_angstrom(raw, unit)
+    if unit in FREQUENCY_UNITS:
+        return values  # a frequency is the same in air and in vacuum
     return air_to_vacuum(values) if _medium(numbers, options, assumptions) == "air" else values
 
 

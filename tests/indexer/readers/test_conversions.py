@@ -9,6 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aion_encoder.wavelengths import (
+    FREQUENCY_UNITS,
+    WAVELENGTH_UNITS,
+    air_to_vacuum,
+    guess_wavelength_unit,
+    to_angstrom,
+    vacuum_to_air,
+    wavelength_unit,
+)
 from indexer.manifests import ColumnRules, Magnitude
 from indexer.positions import parse_position
 from indexer.readers.columns import catalogue_columns, native
@@ -26,14 +35,6 @@ from indexer.readers.object_ids import (
     spec_object_id,
 )
 from indexer.readers.sky import gaia_position, header_position, iau_name, separation_arcsec
-from indexer.readers.wavelengths import (
-    WAVELENGTH_UNITS,
-    air_to_vacuum,
-    guess_wavelength_unit,
-    to_angstrom,
-    vacuum_to_air,
-    wavelength_unit,
-)
 
 PLAIN = st.text(string.ascii_letters + string.digits + "+-._", min_size=1, max_size=20)
 
@@ -137,6 +138,17 @@ def test_wavelength_units_are_named_guessed_and_converted(unit: str) -> None:
     np.testing.assert_allclose(to_angstrom(numbers, unit), optical, rtol=1e-12)
     if unit not in ("mm", "ln(Angstrom)"):
         assert guess_wavelength_unit(numbers) == unit
+
+
+def test_frequencies_give_vacuum_wavelengths() -> None:
+    # Wavelength and frequency of the 21 cm line, and of a laser at 1064 nm.
+    assert to_angstrom(np.array([1420.405751768]), "MHz") == pytest.approx(2.1106114054160e9)
+    assert to_angstrom(np.array([281.7598]), "THz") == pytest.approx(10640.0, rel=1e-6)
+    for unit, hertz in FREQUENCY_UNITS.items():
+        assert wavelength_unit(unit) == unit
+        frequency = 6e14 / hertz
+        assert to_angstrom(np.array([frequency]), unit) == pytest.approx(4996.54097)
+    assert np.isinf(to_angstrom(np.array([0.0]), "Hz"))
 
 
 def test_unknown_wavelengths_are_not_guessed() -> None:

@@ -11,10 +11,10 @@ from astropy.io import fits
 from astropy.table import Table
 
 from aion_encoder.observations import GaiaXp, Image, Spectrum
+from aion_encoder.wavelengths import vacuum_to_air
 from indexer.errors import ReadError
 from indexer.readers import file_kinds, read_image_file, read_spectrum_file, read_xp_file
 from indexer.readers.uploads import Upload
-from indexer.readers.wavelengths import vacuum_to_air
 from tests.indexer.readers import sample_files
 from tests.indexer.readers.sample_files import ERROR, FLUX, IVAR, WAVELENGTH
 

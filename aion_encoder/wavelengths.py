@@ -1,4 +1,4 @@
-"""Wavelengths of any unit and medium turned into vacuum Angstrom."""
+"""Wavelengths and frequencies of any unit and medium turned into vacuum Angstrom."""
 
 import re
 
@@ -6,6 +6,8 @@ import numpy as np
 
 __all__ = [
     "AIR_FROM_ANGSTROM",
+    "AXIS_UNITS",
+    "FREQUENCY_UNITS",
     "WAVELENGTH_UNITS",
     "air_to_vacuum",
     "guess_wavelength_unit",
@@ -24,6 +26,15 @@ WAVELENGTH_UNITS = {
     "ln(Angstrom)": 0.0,
 }
 """Names of the units that are understood, with their length in Angstrom; 0 for logarithms."""
+
+FREQUENCY_UNITS = {"Hz": 1.0, "MHz": 1e6, "GHz": 1e9, "THz": 1e12}
+"""Names of the units of frequency that are understood, in hertz."""
+
+AXIS_UNITS = (*WAVELENGTH_UNITS, *FREQUENCY_UNITS)
+"""All units that the axis of a spectrum may have."""
+
+LIGHT_ANGSTROM_PER_SECOND = 2.99792458e18
+"""Speed of light in vacuum; exact (SI)."""
 
 AIR_FROM_ANGSTROM = 2000.0
 """Below this wavelength the air-vacuum relation is not defined, and everyone uses vacuum."""
@@ -50,12 +61,16 @@ _SYNONYMS = {
         "loglam",
     ),
     "ln(Angstrom)": ("ln(angstrom)", "ln(a)", "lnangstrom", "ln"),
+    "Hz": ("hz", "hertz", "1/s", "s-1", "s^-1"),
+    "MHz": ("mhz", "megahertz"),
+    "GHz": ("ghz", "gigahertz"),
+    "THz": ("thz", "terahertz"),
 }
 _NAMES = {name: unit for unit, names in _SYNONYMS.items() for name in names}
 
 
 def wavelength_unit(text: str) -> str | None:
-    """Return the name in `WAVELENGTH_UNITS` of a unit as people and files write it, or None."""
+    """Return the name in `AXIS_UNITS` of a unit as people and files write it, or None."""
     plain = re.sub(r"[\s_]+", "", text).strip("[]\"'").casefold()
     return _NAMES.get(plain)
 
@@ -82,7 +97,9 @@ def guess_wavelength_unit(values: np.ndarray) -> str | None:
 
 
 def to_angstrom(values: np.ndarray, unit: str) -> np.ndarray:
-    """Convert wavelengths in one of `WAVELENGTH_UNITS` to Angstrom, in double precision.
+    """Convert an axis in one of `AXIS_UNITS` to Angstrom, in double precision.
+
+    A frequency gives its vacuum wavelength, c over it; zero gives infinity.
 
     Raises
     ------
@@ -90,6 +107,9 @@ def to_angstrom(values: np.ndarray, unit: str) -> np.ndarray:
         If the unit is not one of them.
     """
     exact = np.asarray(values, np.float64)
+    if unit in FREQUENCY_UNITS:
+        with np.errstate(divide="ignore"):
+            return np.asarray(LIGHT_ANGSTROM_PER_SECOND / (exact * FREQUENCY_UNITS[unit]))
     length = WAVELENGTH_UNITS[unit]
     if length > 0.0:
         return exact * length

@@ -1,0 +1,1 @@
+"""Training the universal spectral tokenizer on simulated native spectra."""

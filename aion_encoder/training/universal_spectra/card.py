@@ -1,0 +1,80 @@
+"""The model card of a universal spectral tokenizer."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aion_encoder.training.universal_spectra.train import UstRecipe
+from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS
+
+if TYPE_CHECKING:
+    from aion_encoder.training.universal_spectra.stages import Recipe
+
+__all__ = ["card"]
+
+
+def card(
+    training: UstRecipe,
+    recipe: "Recipe",
+    log: Sequence[Mapping[str, Any]],
+    hours: float,
+    machine: str,
+) -> str:
+    """Return the card in Markdown.
+
+    Parameters
+    ----------
+    log
+        Losses on the way.
+    hours, machine
+        What the run took, simulation included, and on what.
+    """
+    model = training.model
+    steps = log[-1]["step"] if log else 0
+    lines = [
+        "# spectra-demo",
+        "",
+        "**A demonstration.** A small universal spectral tokenizer after arXiv:2510.17959, of",
+        "which no code or weights are public, trained by this repository on a *simulated* sky. It",
+        "knows nothing of real spectra beyond what the simulation has in common with them.",
+        "",
+        "## Data",
+        "",
+        f"{recipe.sources:,} simulated sources (`demo_sky.native`, training population, seed",
+        f"{recipe.seed}): stars, galaxies and quasars, a third each, as SDSS, DESI, GALAH and",
+        "APOGEE would see them on their own grids, and on coarser or finer ones:",
+        f"{', '.join(VIEWS)}. The prism of the simulation is not among them; it is kept to show",
+        "what the model makes of a grid that it never saw.",
+        "",
+        "## Recipe",
+        "",
+        f"{model.dim} dimensions, {model.heads} heads, {model.encoder_layers} layers of the",
+        f"encoder and {model.decoder_layers} + {model.query_layers} of the decoder, patches of",
+        f"{model.patch} native pixels. {steps:,} steps of up to {training.most} sources or",
+        f"{training.tokens:,} patches, every step the same sources in two views. Asked for:",
+        "",
+        "- both spectra back, errors weighted by inverse variance, from what is left when up to",
+        f"  {100 * training.hidden:.0f} % of the patches are hidden and, in "
+        f"{100 * training.cut:.0f} % of the batches, up to half of the spectrum is cut off;",
+        "- vectors of the retrieval head that pick out their own source in the other view among",
+        f"  those of the batch (symmetric InfoNCE, weight {training.agreement:g}), over",
+        f"  {len(PAIRS)} pairs of views.",
+        "",
+        "No label, no redshift and no name of an instrument has a part in it. `recipe.json` holds",
+        "every number; again with",
+        "`python -m aion_encoder.training universal-spectra WORK --recipe recipe.json`.",
+        "",
+        f"It took {60 * hours:.0f} minutes, simulation included, on {machine}.",
+        "",
+        "Reconstruction (loss against steps, by view):",
+        "",
+        "![losses](losses.png)",
+        "",
+        "Agreement (cross-entropy in nats against steps, by pair of views):",
+        "",
+        "![agreement](agreement.png)",
+        "",
+        "## Measures",
+        "",
+        "`make spectra` measures it on held-out sources: see `docs/spectra.md`.",
+    ]
+    return "\n".join(lines) + "\n"

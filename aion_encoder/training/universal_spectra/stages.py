@@ -1,0 +1,118 @@
+"""From nothing to a checkpoint of the universal spectral tokenizer, resumable at every file.
+
+A working folder holds ``examples/*.npz``, the training state and ``checkpoint``.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from aion_encoder.training.figures import draw_losses
+from aion_encoder.training.means import Means, hardware
+from aion_encoder.training.universal_spectra.card import card
+from aion_encoder.training.universal_spectra.examples import read_examples, write_examples
+from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
+from aion_encoder.training.universal_spectra.views import VIEWS
+from aion_encoder.universal_spectra.checkpoint import write_checkpoint
+from aion_encoder.universal_spectra.config import UstConfig
+from aion_encoder.universal_spectra.model import UniversalSpectra
+
+__all__ = ["Recipe", "recipe_from", "release", "run"]
+
+logger = logging.getLogger("aion_encoder")
+
+TITLE = "spectra-demo: a demonstration trained on simulated data"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a tokenizer becomes."""
+
+    seed: int = 3001
+    sources: int = 24_000
+    chunk: int = 50
+    """Sources per file."""
+    training: UstRecipe = field(default_factory=UstRecipe)
+
+
+def recipe_from(path: Path | None) -> Recipe:
+    """Read a recipe from JSON; what it leaves out keeps its default.
+
+    Raises
+    ------
+    TypeError
+        If a key is unknown.
+    """
+    given: dict[str, Any] = {} if path is None else json.loads(path.read_text())
+    training = given.pop("training", {})
+    if "model" in training:
+        training["model"] = UstConfig(**training["model"])
+    return Recipe(**given, training=UstRecipe(**training))
+
+
+def _examples(work: Path, recipe: Recipe, by: Means) -> list[Path]:
+    folder = work / "examples"
+    folder.mkdir(parents=True, exist_ok=True)
+    count = -(-recipe.sources // recipe.chunk)
+    paths = [folder / f"{number:04d}.npz" for number in range(count)]
+    missing = [number for number in range(count) if not paths[number].exists()]
+    with ProcessPoolExecutor(by.jobs, get_context("spawn")) as pool:
+        waiting = [
+            pool.submit(
+                write_examples,
+                paths[number],
+                recipe.seed,
+                number * recipe.chunk,
+                (number + 1) * recipe.chunk,
+            )
+            for number in missing
+        ]
+        for done, future in enumerate(as_completed(waiting), 1):
+            future.result()
+            by.tell(count - len(missing) + done, count)
+    return paths
+
+
+def release(
+    checkpoint: Path,
+    model: UniversalSpectra,
+    recipe: Recipe,
+    log: Sequence[dict[str, Any]],
+    hours: float,
+    machine: str,
+) -> None:
+    """Write a trained tokenizer with its recipe, its losses and its card."""
+    write_checkpoint(checkpoint, model, TITLE)
+    told = asdict(recipe)
+    told["training"]["model"] = recipe.training.model.model_dump(mode="json")
+    (checkpoint / "recipe.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
+    keys = [name for name in VIEWS if any(name in row for row in log)]
+    pairs = sorted({name for row in log for name in row if " = " in name})
+    if log:
+        draw_losses(log, keys, checkpoint / "losses.png")
+        draw_losses(log, pairs, checkpoint / "agreement.png")
+    (checkpoint / "README.md").write_text(card(recipe.training, recipe, log, hours, machine))
+
+
+def run(work: Path, recipe_path: Path | None, by: Means) -> None:
+    """Simulate, train and write ``WORK/checkpoint``; what is there already is used."""
+    recipe = recipe_from(recipe_path)
+    began = time.monotonic()
+    paths = _examples(work, recipe, by)
+    logger.info("examples of %d sources are there", recipe.sources)
+    model, log = train_universal_spectra(
+        read_examples(paths, by.device),
+        recipe.training,
+        seed=recipe.seed,
+        state_path=work / "state.pt",
+        device=by.device,
+        progress=by.progress,
+    )
+    hours = (time.monotonic() - began) / 3600
+    release(work / "checkpoint", model, recipe, log, hours, hardware(by.device, by.jobs))

@@ -1,0 +1,206 @@
+"""Train the universal spectral tokenizer.
+
+Every step takes the same sources in two views (two instruments, or one instrument on two samplings)
+and asks for three things:
+
+- both spectra back from the patches that were shown, the hidden ones included, with the loss of the
+  paper (arXiv:2510.17959): squared residuals over variance;
+- vectors of one source that pick each other out among those of the batch (symmetric InfoNCE of the
+  retrieval head, see `aion_encoder.contrastive`).
+
+No label, no redshift and no name of an instrument has a part in it.
+"""
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from aion_encoder.attention import differentiable_attention
+from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
+from aion_encoder.training.schedule import Schedule
+from aion_encoder.training.state import keep_state, resume_state
+from aion_encoder.training.universal_spectra.examples import Examples
+from aion_encoder.training.universal_spectra.views import PAIRS
+from aion_encoder.universal_spectra.batches import SpectrumBatch
+from aion_encoder.universal_spectra.config import SMALL, UstConfig
+from aion_encoder.universal_spectra.loss import weighted_loss
+from aion_encoder.universal_spectra.model import UniversalSpectra, blank_model
+
+__all__ = ["UstRecipe", "shown", "train_universal_spectra"]
+
+logger = logging.getLogger("aion_encoder")
+
+
+@dataclass(frozen=True)
+class UstRecipe:
+    """How long and how the tokenizer is trained."""
+
+    model: UstConfig = field(default_factory=lambda: SMALL.model_copy(update={"head_dim": 128}))
+    steps: int = 20_000
+    minutes: float | None = None
+    """Time after which training ends although steps are left; the rate falls accordingly."""
+    tokens: int = 131_072
+    """Of a batch: fewer sources where spectra are long."""
+    most: int = 384
+    """Sources of a batch."""
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.05
+    warm_up: float = 0.05
+    hidden: float = 0.4
+    """Largest share of patches that are hidden at random; the share is drawn for each batch."""
+    cut: float = 0.3
+    """Share of the batches in which every spectrum loses a stretch at one end, up to a half."""
+    agreement: float = 1.0
+    """Weight of the retrieval head."""
+    fast: bool = True
+    """Matrix products in bfloat16."""
+
+
+def shown(batch: SpectrumBatch, hidden: float, cut: float, generator: torch.Generator) -> Tensor:
+    """Choose the patches that the encoder may see.
+
+    Parameters
+    ----------
+    hidden
+        Share of the patches that are hidden at random.
+    cut
+        Share of the patches that every spectrum loses at one end or the other at most.
+    generator
+        On the device of the batch.
+
+    Returns
+    -------
+    Shape (batch, patches); at least four patches of each spectrum stay.
+    """
+    rows, patches = batch.flux.shape[:2]
+    device = batch.flux.device
+    present = batch.present
+    assert present is not None
+
+    def luck(*shape: int) -> Tensor:
+        return torch.rand(*shape, generator=generator, device=device)
+
+    rank = present.float().cumsum(dim=1) / present.sum(dim=1, keepdim=True).clamp_min(1)
+    lost = cut * luck(rows, 1)
+    blue = luck(rows, 1) < 0.5
+    within = torch.where(blue, rank > lost, rank <= 1.0 - lost)
+    keep = present & within & (luck(rows, patches) >= hidden)
+    few = keep.sum(dim=1, keepdim=True) < 4
+    return torch.where(few, present, keep)
+
+
+def _pair(examples: Examples, recipe: UstRecipe, rng: np.random.Generator) -> tuple[str, str, int]:
+    """Draw two views, and how many sources a batch of them has."""
+    weights = np.array([weight for *_, weight in PAIRS])
+    one, other, _ = PAIRS[int(rng.choice(len(PAIRS), p=weights / weights.sum()))]
+    patches = examples[one].grid.shape[1] + examples[other].grid.shape[1]
+    return one, other, min(recipe.most, max(16, recipe.tokens // patches))
+
+
+def train_universal_spectra(
+    examples: Examples,
+    recipe: UstRecipe,
+    *,
+    seed: int,
+    state_path: Path | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[UniversalSpectra, list[dict[str, Any]]]:
+    """Train a tokenizer; resumes from its saved state.
+
+    Parameters
+    ----------
+    examples
+        Training sources, on the device.
+    recipe
+        Sizes, length, weights and rates.
+    seed
+        Of the batches and the initial weights.
+    state_path
+        Where weights, optimizer and log are kept, every 200 steps.
+    device
+        Where it is trained.
+    progress
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    The model in evaluation mode, on the CPU, and the losses logged on the way.
+    """
+    model = blank_model(recipe.model, seed).to(device).train()
+    log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))
+    learned = [*model.parameters(), log_scale]
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in learned if each.ndim > 1]},
+        {"params": [each for each in learned if each.ndim < 2], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(
+        groups,
+        lr=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        betas=(0.9, 0.95),
+        fused=True,
+    )
+    scale = nn.ParameterDict({"log_scale": log_scale})
+    parts = {"model": model, "scale": scale, "optimizer": optimizer}
+    first, spent, log = resume_state(state_path, parts)
+    rng = np.random.default_rng([seed, first])
+    generator = torch.Generator(device).manual_seed(seed + first)
+    schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
+    kind = torch.device(device).type
+    running: dict[str, list[float]] = {}
+    last = first
+    for step in range(first, recipe.steps):
+        share = schedule.share(step)
+        if share >= 1.0:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.learning_rate * schedule.rate(share)
+        one, other, size = _pair(examples, recipe, rng)
+        both = torch.nonzero(examples[one].usable & examples[other].usable).flatten()
+        picked = rng.choice(len(both), min(size, len(both)), replace=False)
+        rows = both[torch.from_numpy(picked).to(device)]
+        hidden = recipe.hidden * float(rng.random())
+        cut = 0.5 if rng.random() < recipe.cut else 0.0
+        optimizer.zero_grad(set_to_none=True)
+        with differentiable_attention(kind):
+            with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
+                losses, vectors = {}, []
+                for name in (one, other):
+                    batch = examples[name].batch(rows)
+                    made = model(batch, shown(batch, hidden, cut, generator))
+                    losses[name] = weighted_loss(made.flux, batch)
+                    vectors.append(made.aligned)
+            agreement = info_nce(
+                vectors[0].float(),
+                vectors[1].float(),
+                log_scale.exp().clamp(max=LARGEST_SCALE),
+                rows,
+            )
+            loss = losses[one] + losses[other] + recipe.agreement * agreement
+            loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learned, 1.0, error_if_nonfinite=True)
+        optimizer.step()
+        for name, value in {**losses, f"{one} = {other}": agreement}.items():
+            running.setdefault(name, []).append(float(value.detach()))
+        last = step + 1
+        if last % 50 == 0:
+            row: dict[str, Any] = {"step": last, "seconds": round(schedule.seconds, 1)}
+            row |= {name: round(float(np.mean(each)), 4) for name, each in sorted(running.items())}
+            running = {}
+            log.append(row)
+            logger.info("universal spectra %s", row)
+        if state_path is not None and last % 200 == 0:
+            keep_state(state_path, parts, step=last, seconds=schedule.seconds, log=log)
+        if progress is not None:
+            progress(last, recipe.steps)
+    if state_path is not None and last > first:
+        keep_state(state_path, parts, step=last, seconds=schedule.seconds, log=log)
+    return model.eval().requires_grad_(False).to("cpu"), log
