@@ -1,6 +1,7 @@
 # make demo   environment, requirements, simulated sky, index, page at http://localhost:8501
 # make index  the same without the page
 # make test   environment with test extras, whole suite
+# make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
 # make quality  a sky of its own, its index, and docs/quality.md and docs/quality.json from it
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,11 +11,12 @@ OBJECTS ?= 3000
 SEED ?= 7
 JOBS ?= 2
 QUALITY ?= var/quality
+SPECTRA ?= var/spectra
 # So many sources have 2,000 spectra, and more images of either survey, in cells held out for tests.
 QUALITY_OBJECTS ?= 22000
 QUALITY_SEED ?= 2024
 
-.PHONY: demo index test quality lint types browser clean
+.PHONY: demo index test quality spectra lint types browser clean
 
 demo: index
 	AION_SEARCH_INDEX=$(DEMO)/index AION_SEARCH_LABELS=$(DEMO)/sky/labels.parquet \
@@ -32,6 +34,9 @@ test: $(VENV)/test.done
 quality: $(VENV)/run.done $(QUALITY)/sky/labels.parquet
 	$(BIN)/python -m indexer build data_manifests/demo.toml $(QUALITY)/index --root $(QUALITY)/sky --jobs $(JOBS)
 	$(BIN)/python -m benchmarks.quality $(QUALITY) --docs docs --sky-seed $(QUALITY_SEED)
+
+spectra: $(VENV)/run.done
+	$(BIN)/python -m benchmarks.spectra $(SPECTRA) --docs docs
 
 # Labels are written last: a sky without them was broken off, and cannot be gone on with.
 $(QUALITY)/sky/labels.parquet: | $(VENV)/run.done

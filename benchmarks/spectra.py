@@ -51,9 +51,6 @@ PAIRS = (
 AION = ("sdss", "desi")
 """Instruments whose spectra AION-1 takes."""
 
-RESAMPLED = 500
-"""Sources whose spectra are resampled."""
-
 STELLAR = {"temperature": "temperature_k", "gravity": "logg", "metallicity": "feh"}
 
 
@@ -157,8 +154,28 @@ def probes(
     return out
 
 
-def measure(folder: Path, weights: str, sources: int, *, aion: bool = True) -> dict[str, Any]:
-    """Measure everything."""
+def measure(
+    folder: Path,
+    weights: str,
+    sources: int,
+    *,
+    aion: bool = True,
+    resampled: int = 500,
+    reconstructed: int = 200,
+) -> dict[str, Any]:
+    """Measure everything.
+
+    Parameters
+    ----------
+    folder
+        Where sources and vectors are kept.
+    weights, sources
+        Of the command.
+    aion
+        Whether the bundled AION-1 stands beside.
+    resampled, reconstructed
+        Sources whose spectra are resampled, and given back.
+    """
     sky = held_out(folder, sources)
     encoder = open_universal_encoder(weights, pooling=Pooling.MEAN_ENCODER)
     cache = folder / f"vectors-{encoder.identity.digest}"
@@ -205,7 +222,7 @@ def measure(folder: Path, weights: str, sources: int, *, aion: bool = True) -> d
             if one in vectors and other in vectors:
                 row[space] = partners(vectors[one][test], vectors[other][test], seed=0)
         cross[f"{one}_to_{other}"] = row
-    some = test[:RESAMPLED]
+    some = test[:resampled]
     resampling: dict[str, Any] = {}
     for name in AION:
         for word, change in (("coarser", coarser), ("finer", finer)):
@@ -213,10 +230,13 @@ def measure(folder: Path, weights: str, sources: int, *, aion: bool = True) -> d
                 cache / f"{name}-{word}.npy",
                 lambda n=name, c=change: means_of(encoder, sky, n, some, c),
             )
-            gallery = np.concatenate([some, test[RESAMPLED:]])
+            gallery = np.concatenate([some, test[resampled:]])
             resampling[f"{name} {word}"] = {
                 "learned": overlap_at(
-                    learned(means[name][some]), learned(changed), learned(means[name][gallery]), 10
+                    learned(means[name][some]),
+                    learned(changed),
+                    learned(means[name][gallery]),
+                    10,
                 ),
                 "mean": overlap_at(means[name][some], changed, means[name][gallery], 10),
             }
@@ -230,7 +250,7 @@ def measure(folder: Path, weights: str, sources: int, *, aion: bool = True) -> d
         "probes": {space: probes(sky, vectors, fit, test) for space, vectors in spaces.items()},
         "cross_instrument": cross,
         "resampling": resampling,
-        "reconstruction": reconstruction(encoder, SEED, test[:200]),
+        "reconstruction": reconstruction(encoder, SEED, test[:reconstructed]),
         "rate": rates(encoder, sky),
     }
 

@@ -31,7 +31,7 @@ def on_common_grid(row: NativeRow) -> Float32[np.ndarray, " grid"]:
     weight = np.bincount(places, row.ivar[good], GRID_ANGSTROM.size)
     total = np.bincount(places, row.ivar[good] * row.flux[good], GRID_ANGSTROM.size)
     known = weight > 0.0
-    flux = np.divide(total, weight, out=np.zeros_like(total), where=known)
+    flux = np.divide(total, weight, out=np.zeros(GRID_ANGSTROM.size), where=known)
     if known.any():
         # Where pixels are wider than bins (a prism), empty bins lie between full ones.
         full = np.flatnonzero(known)

@@ -78,11 +78,11 @@ def ridge_probe(
     fit: np.ndarray, truth: np.ndarray, test: np.ndarray, ridge: float = 1.0
 ) -> Float64[np.ndarray, " m"]:
     """Predict a property by a linear map; rows without a finite truth are left out of the fit."""
-    x, z = _standardised(fit, test)
     known = np.isfinite(truth)
+    x, z = _standardised(fit[known], test)
     centre = truth[known].mean()
-    products = x[known].T @ x[known] + ridge * np.eye(x.shape[1])
-    weights = np.linalg.solve(products, x[known].T @ (truth[known] - centre))
+    products = x.T @ x + ridge * np.eye(x.shape[1])
+    weights = np.linalg.solve(products, x.T @ (truth[known] - centre))
     return np.asarray(z @ weights + centre)
 
 
