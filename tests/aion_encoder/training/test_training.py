@@ -29,6 +29,8 @@ from aion_encoder.training.tokens import read_tokens
 
 SOURCES = 24
 
+HOURS = {"sky": {"hours": 0.1, "on": "14 cores of a kind"}}
+
 RECIPE = Recipe(
     codec_sources=SOURCES,
     sources=SOURCES,
@@ -140,9 +142,7 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
         assert np.array_equal(values, again[pooling][survey], equal_nan=True)
     measures = measure(checkpoint, sky, vectors, asking=8, gallery=16)
     write_spaces(checkpoint, vectors, len(sky))
-    write_card(
-        checkpoint, measures, asdict(RECIPE), sky, _log(work), {"sky": 0.1}, "As it happened."
-    )
+    write_card(checkpoint, measures, asdict(RECIPE), sky, _log(work), HOURS, "As it happened.")
     card = (checkpoint / "README.md").read_text()
     for words in (
         "demonstration",
@@ -151,6 +151,7 @@ def test_card_states_what_was_measured(work: Path, tmp_path: Path) -> None:
         "R@10",
         "64 components",
         "codes used",
+        "14 cores of a kind",
         "As it happened.",
     ):
         assert words in card
@@ -187,7 +188,7 @@ def test_a_pooling_is_learned_on_top(work: Path, tmp_path: Path) -> None:
     }
     write_spaces(checkpoint, vectors, len(sky))
     assert open_encoder(str(checkpoint), device="cpu").reference_spaces == {}
-    write_card(checkpoint, measures, asdict(RECIPE), sky, _log(folder), {"sky": 0.1})
+    write_card(checkpoint, measures, asdict(RECIPE), sky, _log(folder), HOURS)
     card = (checkpoint / "README.md").read_text()
     for words in ("learned pooling", "frozen means", "Class and redshift", "legacysurvey -> desi"):
         assert words in card
