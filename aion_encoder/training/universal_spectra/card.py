@@ -63,6 +63,11 @@ def card(
         "every number; again with",
         "`python -m aion_encoder.training universal-spectra WORK --recipe recipe.json`.",
         "",
+        *(
+            [f"Training went on from an earlier checkpoint (`{recipe.start}` as it was then).", ""]
+            if recipe.start
+            else []
+        ),
         f"It took {60 * hours:.0f} minutes, simulation included, on {machine}.",
         "",
         "Reconstruction (loss against steps, by view):",

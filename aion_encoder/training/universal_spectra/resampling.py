@@ -1,7 +1,8 @@
-"""The same spectrum on pixels of half and of twice the size.
+"""The same spectrum on pixels of half and of twice the size, and as a prism might show it.
 
-What a vector says must not hang on how finely a spectrum happens to be sampled. So training sees
-some instruments resampled as well, and `resampling.overlap_at_10` measures what is left.
+What a vector says must not hang on how finely a spectrum happens to be sampled or resolved. So
+training sees some instruments resampled as well, and `resampling.overlap_at_10` measures what is
+left.
 """
 
 from itertools import pairwise
@@ -11,7 +12,7 @@ import numpy as np
 from aion_encoder.training.native import NativeRow
 from aion_encoder.universal_spectra.patches import lay_out
 
-__all__ = ["coarser", "finer"]
+__all__ = ["blurred", "coarser", "finer"]
 
 
 def coarser(row: NativeRow) -> NativeRow:
@@ -56,4 +57,46 @@ def finer(row: NativeRow) -> NativeRow:
         np.where(mask, 0.0, mean[1]).astype(np.float32),
         np.where(mask, 0.0, mean[2]).astype(np.float32),
         mask,
+    )
+
+
+def blurred(row: NativeRow, narrowest: int, widest: int, seed: int) -> NativeRow:
+    """Join many pixels, ever more or ever fewer of them to the red, as low dispersion does.
+
+    Steps go evenly in the logarithm from `narrowest` to `widest` pixels, and jitter by a fifth.
+    Flux is the mean, weighted by inverse variance, over twice a step, which is the resolution of a
+    well sampled spectrograph; inverse variances add up over one step.
+
+    Parameters
+    ----------
+    narrowest, widest
+        Pixels of a step at the blue end and at the red end.
+    seed
+        Of the jitter: a view has one grid.
+    """
+    rng = np.random.default_rng(seed)
+    wavelength = row.wavelength_angstrom
+    count = len(wavelength)
+    edges = [0.0]
+    while edges[-1] < count - 1:
+        share = edges[-1] / count
+        step = narrowest * (widest / narrowest) ** share
+        edges.append(edges[-1] + max(2.0, step * (1.0 + 0.2 * rng.uniform(-1.0, 1.0))))
+    bounds = np.array(edges[:-1], int)
+    good = ~row.mask & (row.ivar > 0)
+    weight = np.where(good, row.ivar, 0.0).astype(np.float64)
+    sums = [np.concatenate([[0.0], np.cumsum(each)]) for each in (weight, weight * row.flux, good)]
+    first, last = bounds[:-1], bounds[1:]
+    middle, half = (first + last) // 2, last - first
+    low, high = np.maximum(middle - half, 0), np.minimum(middle + half, count)
+    total = sums[0][high] - sums[0][low]
+    flux = np.divide(
+        sums[1][high] - sums[1][low], total, out=np.zeros(len(first)), where=total > 0.0
+    )
+    covered = (sums[2][last] - sums[2][first]) > 0.5 * (last - first)
+    return NativeRow(
+        0.5 * (wavelength[first] + wavelength[last - 1]),
+        flux.astype(np.float32),
+        (sums[0][last] - sums[0][first]).astype(np.float32),
+        ~covered,
     )

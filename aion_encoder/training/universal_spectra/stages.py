@@ -19,7 +19,7 @@ from aion_encoder.training.universal_spectra.card import card
 from aion_encoder.training.universal_spectra.examples import read_examples, write_examples
 from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
 from aion_encoder.training.universal_spectra.views import VIEWS
-from aion_encoder.universal_spectra.checkpoint import write_checkpoint
+from aion_encoder.universal_spectra.checkpoint import locate, write_checkpoint
 from aion_encoder.universal_spectra.config import UstConfig
 from aion_encoder.universal_spectra.model import UniversalSpectra
 
@@ -34,6 +34,8 @@ TITLE = "spectra-demo: a demonstration trained on simulated data"
 class Recipe:
     """Everything that decides what a tokenizer becomes."""
 
+    start: str | None = None
+    """Checkpoint to go on from (``spectra-demo`` or a directory), of the same sizes."""
     seed: int = 3001
     sources: int = 24_000
     chunk: int = 50
@@ -110,6 +112,7 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
         read_examples(paths, by.device),
         recipe.training,
         seed=recipe.seed,
+        start=None if recipe.start is None else locate(recipe.start).load(),
         state_path=work / "state.pt",
         device=by.device,
         progress=by.progress,

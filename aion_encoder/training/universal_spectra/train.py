@@ -109,6 +109,7 @@ def train_universal_spectra(
     recipe: UstRecipe,
     *,
     seed: int,
+    start: UniversalSpectra | None = None,
     state_path: Path | None = None,
     device: str = "cpu",
     progress: Callable[[int, int], None] | None = None,
@@ -123,6 +124,8 @@ def train_universal_spectra(
         Sizes, length, weights and rates.
     seed
         Of the batches and the initial weights.
+    start
+        A trained tokenizer of the same sizes, whose weights are the first ones.
     state_path
         Where weights, optimizer and log are kept, every 200 steps.
     device
@@ -134,7 +137,10 @@ def train_universal_spectra(
     -------
     The model in evaluation mode, on the CPU, and the losses logged on the way.
     """
-    model = blank_model(recipe.model, seed).to(device).train()
+    model = blank_model(recipe.model, seed)
+    if start is not None:
+        model.load_state_dict(start.state_dict())
+    model.to(device).train()
     log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))
     learned = [*model.parameters(), log_scale]
     groups: list[dict[str, Any]] = [

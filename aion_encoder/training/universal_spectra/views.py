@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from aion_encoder.training.native import NativeRow
-from aion_encoder.training.universal_spectra.resampling import coarser, finer
+from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer
 
 __all__ = ["PAIRS", "VIEWS", "View"]
 
@@ -33,8 +34,11 @@ VIEWS = {
     "sdss": View("sdss"),
     "sdss coarser": View("sdss", coarser),
     "sdss finer": View("sdss", finer),
+    "sdss blurred": View("sdss", partial(blurred, narrowest=6, widest=34, seed=1)),
     "desi": View("desi"),
     "desi coarser": View("desi", coarser),
+    "desi blurred": View("desi", partial(blurred, narrowest=60, widest=14, seed=2)),
+    "desi little blurred": View("desi", partial(blurred, narrowest=5, widest=9, seed=3)),
     "galah": View("galah"),
     "galah coarser": View("galah", coarser),
     "apogee": View("apogee"),
@@ -56,5 +60,10 @@ PAIRS: tuple[tuple[str, str, float], ...] = (
     ("galah", "apogee", 1.0),
     ("galah coarser", "desi", 0.5),
     ("apogee coarser", "apogee", 0.5),
+    ("sdss blurred", "desi", 2.0),
+    ("desi blurred", "sdss", 2.0),
+    ("sdss blurred", "desi blurred", 1.0),
+    ("desi little blurred", "sdss blurred", 1.0),
+    ("desi little blurred", "desi", 1.0),
 )
 """Views of one source that should agree, and how often they are asked to."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from aion_encoder.training.means import Means
 from aion_encoder.training.native import NativeRow
 from aion_encoder.training.universal_spectra.examples import Examples, read_examples, write_examples
-from aion_encoder.training.universal_spectra.resampling import coarser, finer
+from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer
 from aion_encoder.training.universal_spectra.stages import recipe_from, run
 from aion_encoder.training.universal_spectra.train import (
     UstRecipe,
@@ -92,6 +92,23 @@ def test_finer_pixels_lie_between_and_a_line_stays_a_line() -> None:
     assert np.allclose(np.diff(made.wavelength_angstrom), 0.5)
     assert np.allclose(made.flux, 2.0 + 0.25 * np.arange(59))
     assert np.allclose(made.ivar, 4.0)
+
+
+def test_a_blurred_spectrum_has_one_irregular_grid_and_keeps_what_is_smooth() -> None:
+    flux = 10.0 + 0.01 * np.arange(2000.0)
+    row = _row(flux, np.full(2000, 4.0))
+    made = blurred(row, 6, 34, seed=1)
+    again = blurred(_row(2.0 * flux, np.ones(2000)), 6, 34, seed=1)
+    assert np.array_equal(made.wavelength_angstrom, again.wavelength_angstrom)
+    steps = np.diff(made.wavelength_angstrom)
+    assert 100 < len(made.flux) < 160
+    assert steps[:10].mean() < 9
+    assert steps[-10:].mean() > 20
+    inside = slice(3, -3)
+    expected = 10.0 + 0.01 * (made.wavelength_angstrom[inside] - 5000.0)
+    assert np.allclose(made.flux[inside], expected, rtol=2e-3)
+    gap = row._replace(mask=np.arange(2000) < 500)
+    assert blurred(gap, 6, 34, seed=1).mask[:20].all()
 
 
 def test_every_pair_names_views_of_one_source_that_differ() -> None:
