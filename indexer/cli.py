@@ -92,6 +92,14 @@ weights_option = click.option(
 )
 
 
+native_weights_option = click.option(
+    "--native-weights",
+    metavar="WEIGHTS",
+    help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
+    "none. Default: as the manifest says, else spectra-demo with the weights demo.",
+)
+
+
 @main.command()
 @click.argument("manifest", type=_PATH)
 @root_option
@@ -115,8 +123,16 @@ def plan(manifest: Path, root: Path | None) -> None:
     "quarter. Job arrays run one each; `build` then finds their work done.",
 )
 @weights_option
+@native_weights_option
 @root_option
-def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | None) -> None:
+def encode(
+    manifest: Path,
+    index: Path,
+    shard: str,
+    weights: str,
+    native_weights: str | None,
+    root: Path | None,
+) -> None:
     """Encode one slice of a manifest's partitions, for a later build."""
     from indexer.build import encode as encode_partitions
     from indexer.manifests import load_manifest
@@ -134,6 +150,7 @@ def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | N
             loaded,
             index,
             weights=weights,
+            native_weights=native_weights,
             progress=bar.progress,
             part=part,
             tools=Tools(open_encoder=open_weights),
@@ -149,8 +166,16 @@ def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | N
 @click.argument("index", type=_PATH)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @weights_option
+@native_weights_option
 @root_option
-def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | None) -> None:
+def build(
+    manifest: Path,
+    index: Path,
+    jobs: int,
+    weights: str,
+    native_weights: str | None,
+    root: Path | None,
+) -> None:
     """Build an index, or bring it up to date; goes on where an earlier build stopped."""
     from indexer.build import build as build_index
     from indexer.manifests import load_manifest
@@ -164,6 +189,7 @@ def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | Non
             loaded,
             index,
             weights=weights,
+            native_weights=native_weights,
             progress=bar.progress,
             jobs=jobs,
             announce=bar.announce,
