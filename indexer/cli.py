@@ -265,6 +265,11 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @format_option
 @click.option("--output", type=_PATH, metavar="FILE", help="Write to a file instead.")
 @click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
+@click.option(
+    "--native-weights",
+    metavar="WEIGHTS",
+    help="Where the encoder of the space spectrum_native is, if it moved.",
+)
 def search(
     index: Path,
     more: tuple[Path, ...],
@@ -272,6 +277,7 @@ def search(
     form: str | None,
     output: Path | None,
     weights: str | None,
+    native_weights: str | None,
     to: str | None,
     bridge: Any,
     releases: tuple[str, ...],
@@ -289,7 +295,7 @@ def search(
     options = SearchOptions(
         k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
     )
-    searcher = open_searcher(index, weights=weights)
+    searcher = open_searcher(index, weights=weights, native_weights=native_weights)
     hits = searcher.search(query_of(searcher, asked), options)
     write_out(_rendered(hits, form), output, f"{len(hits)} hits")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.examples import examples_query
+from indexer.native_queries import SPECTRUM_SPACES
 from indexer.queries import Query
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Asked:
     flux_unit: str | None
     medium: str | None
     target_id: str | None
+    space: str | None = None
     also: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     probe: bool = False
@@ -125,6 +127,12 @@ _OPTIONS = (
         type=click.Choice(["air", "vacuum"]),
         help="What the wavelengths of a spectrum were measured in.",
     ),
+    click.option(
+        "--space",
+        type=click.Choice(SPECTRUM_SPACES),
+        help="Where spectra are compared: as AION-1 sees them, or as the universal spectral "
+        "tokenizer does. Default: spectrum, where AION-1 takes the query.",
+    ),
     click.option("--target-id", metavar="ID", help="Which object of a file that holds several."),
 )
 
@@ -197,6 +205,11 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:
     """Return the query that was asked for; files are read and encoded."""
+    query = _joined(searcher, asked)
+    return query if asked.space is None else searcher.in_space(query, asked.space)
+
+
+def _joined(searcher: "Searcher", asked: Asked) -> Query:
     first = _first_of(searcher, asked)
     if not (asked.also or asked.against):
         return first

@@ -66,6 +66,16 @@ def test_two_observations_of_one_galaxy_are_each_others_nearest_spectra(index: P
     assert first_key(index, "--spectrum", other) == key_of(index, "266-51602-166")
 
 
+def test_they_are_so_for_the_tokenizer_of_any_grid_too(index: Path) -> None:
+    native = ("--space", "spectrum_native")
+    one, other = SDSS / "spec-0266-51602-0166.fits", SDSS / "spec-0266-51630-0174.fits"
+    assert first_key(index, "--spectrum", one, *native) == key_of(index, "266-51630-174")
+    assert first_key(index, "--spectrum", other, *native) == key_of(index, "266-51602-166")
+    answer = search(index, "--object", "266-51630-174", *native)
+    assert answer["receipt"]["spaces"] == ["spectrum_native"]
+    assert answer["hits"][0]["key"] == key_of(index, "266-51602-166")
+
+
 def test_the_ascii_twin_of_a_spectrum_gives_the_same_vector() -> None:
     from aion_encoder import open_encoder
     from indexer import read_spectrum_file
