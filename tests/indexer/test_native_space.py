@@ -7,14 +7,17 @@ from pathlib import Path
 import fake_sky as sky
 import numpy as np
 import pytest
-from fake_native import open_fake_native
+from fake_native import FakeNative, open_fake_native
 
+from indexer import native_space
 from indexer.align_index import align_index
 from indexer.build import build, encode
 from indexer.errors import IndexFormatError
 from indexer.index_file import open_index
 from indexer.index_model import NATIVE, VECTOR_BITS
+from indexer.layout import staged_dir
 from indexer.readers.records import Record
+from indexer.reports import info_text
 from indexer.runners.job_array import Slice
 from indexer.verify import verify
 
@@ -59,6 +62,7 @@ def test_every_spectrum_has_a_second_vector_of_the_other_encoder(index: Path):
         np.testing.assert_array_equal(rows, segment.rows_with("spectrum"))
         assert vectors.shape == (len(rows), 48)
     assert NATIVE not in opened.segment("fake-images").info.spaces
+    assert f"{NATIVE}: encoder universal (identity {identity.digest})" in info_text(opened)
     assert set(opened.calibration(NATIVE).nearest) >= {"fake-sdss:spectrum", "*:spectrum"}
 
 
@@ -112,6 +116,45 @@ def test_slices_jobs_and_a_second_build_give_the_same(small, index: Path, tmp_pa
     assert build(small, tmp_path / "a", tools=TOOLS, jobs=2, **NAMES).changed
     assert fingerprint(tmp_path / "a") == fingerprint(index)
     assert not build(small, tmp_path / "a", tools=TOOLS, **NAMES).changed
+
+
+class _Crash(BaseException):
+    """Ends a build where nothing catches it."""
+
+
+def _crash(*_args, **_named):
+    raise _Crash
+
+
+@pytest.mark.parametrize("step", ["write_space", "write_json", "fit_space"])
+def test_a_build_that_was_ended_in_the_space_gives_the_same(
+    small, index: Path, tmp_path, fingerprint, monkeypatch, step
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(native_space, step, _crash)
+        with pytest.raises(_Crash):
+            build(small, tmp_path, tools=TOOLS, **NAMES)
+    build(small, tmp_path, tools=TOOLS, **NAMES)
+    assert fingerprint(tmp_path) == fingerprint(index)
+
+
+def test_a_build_that_was_ended_while_encoding_gives_the_same(
+    small, index: Path, tmp_path, fingerprint, monkeypatch
+):
+    encoded = []
+
+    def encode_some(self, spectra):
+        encoded.append(len(spectra))
+        return _crash() if len(encoded) == 3 else original(self, spectra)
+
+    original = FakeNative.encode
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeNative, "encode", encode_some)
+        with pytest.raises(_Crash):
+            build(small, tmp_path, tools=TOOLS, **NAMES)
+    assert staged_dir(tmp_path).exists()
+    build(small, tmp_path, tools=TOOLS, **NAMES)
+    assert fingerprint(tmp_path) == fingerprint(index)
 
 
 def test_staged_work_of_other_native_weights_is_not_used(small, index: Path, tmp_path, fingerprint):
