@@ -18,7 +18,7 @@ from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
 from indexer.cli_properties import properties
-from indexer.cli_query import example_options, query_of, query_options, taken
+from indexer.cli_query import example_options, query_of, query_options, space_option, taken
 from indexer.cli_recalibrate import recalibrate
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
@@ -258,6 +258,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
 @example_options
+@space_option
 @search_options
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."

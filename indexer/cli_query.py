@@ -14,7 +14,15 @@ from indexer.queries import Query
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Asked", "example_options", "labels_option", "query_of", "query_options", "taken"]
+__all__ = [
+    "Asked",
+    "example_options",
+    "labels_option",
+    "query_of",
+    "query_options",
+    "space_option",
+    "taken",
+]
 
 _FILE = click.Path(path_type=Path)
 
@@ -127,12 +135,6 @@ _OPTIONS = (
         type=click.Choice(["air", "vacuum"]),
         help="What the wavelengths of a spectrum were measured in.",
     ),
-    click.option(
-        "--space",
-        type=click.Choice(SPECTRUM_SPACES),
-        help="Where spectra are compared: as AION-1 sees them, or as the universal spectral "
-        "tokenizer does. Default: spectrum, where AION-1 takes the query.",
-    ),
     click.option("--target-id", metavar="ID", help="Which object of a file that holds several."),
 )
 
@@ -171,6 +173,16 @@ def example_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_EXAMPLES):
         command = option(command)
     return command
+
+
+def space_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--space``, which `Asked` holds, too."""
+    return click.option(
+        "--space",
+        type=click.Choice(SPECTRUM_SPACES),
+        help="Where spectra are compared: as AION-1 sees them, or as the universal spectral "
+        "tokenizer does. Default: spectrum, where AION-1 takes the query.",
+    )(command)
 
 
 def labels_option(command: Callable[..., Any]) -> Callable[..., Any]:

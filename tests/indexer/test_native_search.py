@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import click
 import fake_sky as sky
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from fake_native import open_fake_native
 from aion_encoder.fake import open_fake_encoder
 from indexer.build import build
 from indexer.cli import main
+from indexer.cli_properties import _decoded
 from indexer.cli_query import Asked, query_of
 from indexer.errors import QueryError, ReadError, SearchError
 from indexer.examples import examples_query
@@ -158,8 +160,12 @@ def test_other_modalities_are_reached_through_links(searcher: Searcher, infrared
         searcher.search(query, SearchOptions(to="image", bridge="aligned"))
     with pytest.raises(SearchError, match=r"has no vector in 'spectrum': it is answered in"):
         searcher.in_space(query, "spectrum")
+    with pytest.raises(click.UsageError, match="--decoder needs AION-1's tokens, but this is ans"):
+        _decoded(searcher, query, None)
     estimates = PropertyReader(searcher).read(query, ["redshift"])
-    assert "AION-1 does not take" in estimates[0].reason
+    assert estimates[0].reason == (
+        f"properties are read in the space 'spectrum', and this is {query.answered}"
+    )
 
 
 def test_an_object_of_the_index_is_asked_in_either_space(searcher: Searcher):
@@ -245,6 +251,10 @@ def test_the_command_line_names_the_space(searcher: Searcher):
     )
     assert run.exit_code == 0, run.output
     assert "answered in 'spectrum_native' by the universal spectral tokenizer" in run.stdout
+    nowhere = CliRunner().invoke(
+        main, ["properties", str(searcher.index.path), "--object", KEY, "--space", NATIVE]
+    )
+    assert "No such option" in nowhere.stderr
     bad = CliRunner().invoke(
         main, ["search", str(searcher.index.path), "--object", KEY, "--space", "image"]
     )
