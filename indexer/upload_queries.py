@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from aion_encoder.errors import EncoderError
 from aion_encoder.identity import EncoderIdentity
+from aion_encoder.surveys import SPECTRUM_GRID_ANGSTROM
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.errors import ReadError, SearchError
 from indexer.index_file import Index
 from indexer.index_model import NATIVE
@@ -151,7 +153,8 @@ def encode_upload(
         else f"{by_native} can be asked in {NATIVE!r}"
     )
     by_aion = model_of(index, "spectrum")
-    why = f"answered in 'spectrum' by {by_aion}, whose range it lies in; {other}"
+    seen = _seen_by_aion(upload.native)
+    why = f"answered in 'spectrum' by {by_aion}, {seen}; {other}"
     return _query(upload, first, second, "", why)
 
 
@@ -166,7 +169,19 @@ def _by_aion(upload: "Upload", opened: Callable[[], Any]) -> _Said:
     return _Said(vector, "", tuple(note.text for note in encoded.notes))
 
 
-def _by_native(spectrum: Any, opened: Callable[[], Any], *, needed: bool) -> _Said:
+def _seen_by_aion(spectrum: NativeSpectrum) -> str:
+    """Say how much of a spectrum lies on AION-1's grid, which it takes from 200 pixels on."""
+    first, last = SPECTRUM_GRID_ANGSTROM
+    good = spectrum.wavelength_angstrom[spectrum.good]
+    inside = int(((good >= first) & (good <= last)).sum())
+    if inside == good.size:
+        return "whose range it lies in"
+    return (
+        f"which sees {inside:,} of its {good.size:,} good pixels, those in {first:.0f}-{last:.0f} A"
+    )
+
+
+def _by_native(spectrum: NativeSpectrum, opened: Callable[[], Any], *, needed: bool) -> _Said:
     try:
         model = opened()
     except SearchError as error:

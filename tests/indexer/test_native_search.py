@@ -95,6 +95,13 @@ def test_a_spectrum_inside_the_range_is_encoded_by_both(searcher: Searcher, insi
     assert hits.receipt["left_out"] == [KEY]
 
 
+def test_how_much_of_a_wide_spectrum_aion_sees(searcher: Searcher, tmp_path: Path):
+    wavelength = np.linspace(9000.0, 17_000.0, 2001)
+    path = write(tmp_path / "wide.csv", wavelength, 3.0 + np.sin(wavelength / 90.0))
+    query = searcher.query_upload(read_spectrum_file([path]))
+    assert "which sees 366 of its 2,001 good pixels, those in 3500-10462 A" in query.answered
+
+
 def test_both_spaces_find_the_same_object_as_the_query_itself(searcher: Searcher, inside: Path):
     query = searcher.in_space(searcher.query_upload(read_spectrum_file([inside])), NATIVE)
     assert query.answered == (
