@@ -306,7 +306,9 @@ class Searcher:
             return stored
         raw = query.native_vector if space == NATIVE else query.raw_vector
         if raw is None:
-            raise SearchError(f"{query.text} has no {own} vector for the space {space!r}")
+            raise SearchError(
+                f"{query.text} has no {own} vector for the space {space!r}: it is {query.answered}"
+            )
         vector = self.index.space(NATIVE if space == NATIVE else own).apply(raw[None, :])
         shared = self.index.to_shared(own, vector) if space == SHARED else vector
         return np.asarray(shared[0], np.float32)

@@ -1,6 +1,7 @@
 """Spectra on any grid as queries: which space answers, why, and what it says of the hits."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import click
@@ -18,6 +19,7 @@ from indexer.cli_properties import _decoded
 from indexer.cli_query import Asked, query_of
 from indexer.errors import QueryError, ReadError, SearchError
 from indexer.examples import examples_query
+from indexer.export import FORMATS, render_hits
 from indexer.index_file import open_index
 from indexer.index_model import NATIVE
 from indexer.options import SearchOptions
@@ -137,6 +139,9 @@ def test_an_infrared_spectrum_is_answered_by_the_tokenizer(searcher: Searcher, i
     assert np.all(np.isfinite(hits.percentile))
     assert hits.query.summary()["space"] == NATIVE
     assert query.answered in hits_text(hits)
+    for form in FORMATS:
+        assert render_hits(hits, form), form
+    assert json.loads(render_hits(hits, "json"))["query"]["answered"] == query.answered
 
 
 def test_too_short_an_overlap_is_answered_by_the_tokenizer(searcher: Searcher, spectrum, tmp_path):
@@ -194,7 +199,9 @@ def test_several_examples_are_asked_in_the_space(searcher: Searcher, infrared: P
     examples = examples_query([searcher.query_object(KEY), upload], [])
     hits = searcher.search(searcher.in_space(examples, NATIVE), SearchOptions(k=3))
     assert hits.receipt["spaces"] == [NATIVE]
-    with pytest.raises(SearchError, match="has no spectrum vector for the space 'spectrum'"):
+    with pytest.raises(
+        SearchError, match="has no spectrum vector for the space 'spectrum': it is ans"
+    ):
         searcher.search(examples)
 
 

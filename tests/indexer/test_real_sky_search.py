@@ -12,6 +12,7 @@ from astropy.io import fits
 from click.testing import CliRunner
 
 from indexer.cli import main
+from indexer.index_file import open_index
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("REAL_SKY_ROOT") or REPOSITORY / ".." / "shared" / "real_sky")
@@ -65,6 +66,16 @@ def test_two_observations_of_one_galaxy_are_each_others_nearest_spectra(index: P
     one, other = SDSS / "spec-0266-51602-0166.fits", SDSS / "spec-0266-51630-0174.fits"
     assert first_key(index, "--spectrum", one) == key_of(index, "266-51630-174")
     assert first_key(index, "--spectrum", other) == key_of(index, "266-51602-166")
+
+
+def test_every_spectrum_has_a_vector_by_the_tokenizer_of_any_grid(index: Path) -> None:
+    opened = open_index(index)
+    assert opened.native_encoder is not None
+    for segment in opened.segments.values():
+        spectra = segment.rows_with("spectrum")
+        assert ("spectrum_native" in segment.info.spaces) == bool(len(spectra))
+        if len(spectra):
+            np.testing.assert_array_equal(segment.vectors("spectrum_native")[0], spectra)
 
 
 def test_they_are_so_for_the_tokenizer_of_any_grid_too(index: Path) -> None:
