@@ -1,5 +1,6 @@
 """The bridges in words: what each is, and how well it was seen to work. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from indexer import Hits, Query
 from indexer.index_model import IndexInfo
 from indexer.partner_recall import RECALL_AT
 
-__all__ = ["BRIDGE_ICONS", "bridge_of", "explanation", "held_out_words", "linked_pairs"]
+__all__ = ["BRIDGE_ICONS", "bridge_of", "explanation", "held_out_words", "linked_pairs", "sentence"]
 
 BRIDGE_ICONS = {
     "same": ":material/adjust:",
@@ -70,7 +71,16 @@ def explanation(
             "random pairs are less alike."
         )
     title = BRIDGE_NAMES.get(bridge, bridge).capitalize()
-    return f"**{title}**\n\n{what}\n\n**How well it works**\n\n{well}"
+    told = f"**{title}**\n\n{what}\n\n**How well it works**\n\n{well}"
+    if not query.answered:
+        return told
+    return f"{told}\n\n**Which model answered**\n\n{sentence(query.answered)}"
+
+
+def sentence(text: str) -> str:
+    """Return a note as a sentence in Markdown, in which nothing of a file is taken for markup."""
+    plain = re.sub(r"([\\`*_\[\]<>$~#|])", r"\\\1", text)
+    return f"{plain[:1].upper()}{plain[1:]}."
 
 
 def held_out_words(facts: Mapping[str, Any], own: str, to: str) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from indexer.arrow_tables import map_table, write_parquet
 from indexer.catalog import Ordered, ordered, write_catalog
 from indexer.encode import Staged
-from indexer.index_model import MODALITY_BITS
+from indexer.index_model import MODALITY_BITS, NATIVE
 from indexer.layout import previews_file, rejects_file
 from indexer.previews import PREVIEW_SCHEMA, write_previews
 from indexer.readers.records import Reject
@@ -32,6 +32,8 @@ class Assembled:
         Objects.
     raw
         Raw vectors per modality, in row order.
+    native
+        Raw vectors of the universal spectral tokenizer, in row order; may be none.
     """
 
     read: int
@@ -39,6 +41,7 @@ class Assembled:
     rejected: int
     placed: int
     raw: dict[str, StagedVectors]
+    native: StagedVectors
 
 
 def assemble(
@@ -79,6 +82,7 @@ def assemble(
         rejected=sum(each.rejected for each in staged) + len(order.duplicates),
         placed=placed,
         raw={modality: vectors for modality, vectors in raw.items() if len(vectors)},
+        native=StagedVectors(staged, NATIVE, modalities, order.origin),
     )
 
 

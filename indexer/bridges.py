@@ -70,6 +70,7 @@ def linked(
     wanted: int,
     *,
     own: str,
+    space: str,
     to: str,
     releases: Sequence[str],
     direct: Sequence[Found],
@@ -84,9 +85,11 @@ def linked(
     Parameters
     ----------
     vector
-        The query in the space of its own modality.
+        The query in a space of its own modality.
     own, to
         The two modalities.
+    space
+        In which the query is compared with its own kind.
     releases
         Where the counterparts may be; neighbours may be anywhere.
     direct
@@ -109,7 +112,7 @@ def linked(
             index,
             vector,
             fetch,
-            space=own,
+            space=space,
             modality=own,
             releases=own_releases,
             skip=set(skip) | set(banned),

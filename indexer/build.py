@@ -13,17 +13,25 @@ from indexer.arrow_tables import read_parquet, write_parquet
 from indexer.compose import Composer
 from indexer.durable import sha256_of
 from indexer.encode import Staged
-from indexer.encoding import EncodeReport, Task, encode, encode_here, encode_in_workers
+from indexer.encoding import (
+    EncodeReport,
+    Encoders,
+    Task,
+    encode,
+    encode_here,
+    encode_in_workers,
+)
 from indexer.errors import BuildError
 from indexer.index_file import write_index_file, writing
 from indexer.index_model import FileInfo, IndexInfo, ManifestInfo
 from indexer.layout import build_dir, next_dir, next_index_file, unclaimed_unit
 from indexer.manifests import Manifest
+from indexer.native_space import fill_native, open_native
 from indexer.plan import plan
 from indexer.progress import Announce, Progress, mute, silent
 from indexer.publish import adopt, collect_garbage, publish, published, refuse_foreign, sealed
 from indexer.shared_space import fill_shared
-from indexer.tools import EncoderLike, Tools
+from indexer.tools import Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
 
@@ -66,6 +74,7 @@ def build(
     index: Path | str,
     *,
     weights: str = "demo",
+    native_weights: str | None = None,
     progress: Progress = silent,
     jobs: int = 1,
     announce: Announce = mute,
@@ -85,6 +94,10 @@ def build(
         Folder of the index: new, empty, or an index.
     weights
         As for `aion_encoder.open_encoder`.
+    native_weights
+        As for `aion_encoder.universal_spectra.open_universal_encoder`: spectra are encoded by it,
+        too, in the space ``spectrum_native``. ``none`` for none. Default: as the manifest says,
+        else the bundled ones beside the bundled weights of AION-1, else none.
     progress
         Called with the input files done and their number.
     jobs
@@ -109,18 +122,24 @@ def build(
         announce("opening the encoder")
         encoder = tools.open_encoder(weights)
         before = published(index)
-        wanted = Wanted(work, encoder, tools)
+        native_weights, native = open_native(native_weights, work, encoder.identity, tools)
+        wanted = Wanted(work, encoder, tools, None if native is None else native.identity)
         ready = sealed(index)
-        if ready is not None and wanted.is_met_by(ready) and _follows(before, ready):
+        if (
+            ready is not None
+            and wanted.is_met_by(ready, next_dir(index))
+            and _follows(before, ready)
+        ):
             announce("publishing")
             publish(index)
             return BuildReport(index, ready, changed=True)
-        if before is not None and wanted.is_met_by(before):
+        if before is not None and wanted.is_met_by(before, index):
             shutil.rmtree(build_dir(index), ignore_errors=True)
             return BuildReport(index, before, changed=False)
         work.check_resources(index)
         collect_garbage(index)
-        info = _make(index, before, wanted, encoder, weights, jobs, progress, announce)
+        encoders, names = Encoders(encoder, native), (weights, native_weights)
+        info = _make(index, before, wanted, encoders, names, jobs, progress, announce)
         announce("publishing")
         publish(index)
         return BuildReport(index, info, changed=True)
@@ -134,8 +153,8 @@ def _make(
     index: Path,
     before: IndexInfo | None,
     wanted: Wanted,
-    encoder: EncoderLike,
-    weights: str,
+    encoders: Encoders,
+    weights: tuple[str, str],
     jobs: int,
     progress: Progress,
     announce: Announce,
@@ -143,7 +162,7 @@ def _make(
     kept = [
         each.release.name
         for each in wanted.plan.releases
-        if before is not None and wanted.unchanged(each, before)
+        if before is not None and wanted.unchanged(each, before, index)
     ]
     tasks = [
         Task(index, wanted.plan.manifest, release, partition, wanted.tools)
@@ -153,9 +172,9 @@ def _make(
     ]
     announce("encoding")
     if jobs == 1 or len(tasks) < 2:
-        staged = encode_here(tasks, encoder, progress)
+        staged = encode_here(tasks, encoders, progress)
     else:
-        staged = encode_in_workers(tasks, weights, wanted.tools, jobs, progress)
+        staged = encode_in_workers(tasks, *weights, wanted.tools, jobs, progress)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)
@@ -164,7 +183,7 @@ def _make(
         rejected = sum(each.rejected for each in staged)
         raise BuildError(f"{reasons}: {rejected} were read and all were rejected; see `plan`")
     builder = builder_name()
-    composer = Composer(index, before, encoder, builder)
+    composer = Composer(index, before, encoders.aion, builder)
     announce("writing catalogues")
     for release in wanted.plan.releases:
         name = release.release.name
@@ -177,6 +196,7 @@ def _make(
     composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})
     announce("filling spaces")
     composer.fill_spaces()
+    fill_native(composer, wanted.native)
     announce("aligning modalities")
     notes = fill_shared(composer)
     unclaimed = _write_unclaimed(composer, wanted)
@@ -190,7 +210,7 @@ def _make(
         created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         generation=composer.generation,
         software=builder,
-        encoder=encoder.identity,
+        encoder=encoders.aion.identity,
         manifest=ManifestInfo(
             name=wanted.plan.manifest.name,
             title=wanted.plan.manifest.title,

@@ -18,7 +18,7 @@ from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
 from indexer.cli_properties import properties
-from indexer.cli_query import example_options, query_of, query_options, taken
+from indexer.cli_query import example_options, query_of, query_options, space_option, taken
 from indexer.cli_recalibrate import recalibrate
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
 from indexer.options import LARGEST_K, SearchOptions
@@ -92,6 +92,14 @@ weights_option = click.option(
 )
 
 
+native_weights_option = click.option(
+    "--native-weights",
+    metavar="WEIGHTS",
+    help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
+    "none. Default: as the manifest says, else spectra-demo with the weights demo.",
+)
+
+
 @main.command()
 @click.argument("manifest", type=_PATH)
 @root_option
@@ -115,8 +123,16 @@ def plan(manifest: Path, root: Path | None) -> None:
     "quarter. Job arrays run one each; `build` then finds their work done.",
 )
 @weights_option
+@native_weights_option
 @root_option
-def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | None) -> None:
+def encode(
+    manifest: Path,
+    index: Path,
+    shard: str,
+    weights: str,
+    native_weights: str | None,
+    root: Path | None,
+) -> None:
     """Encode one slice of a manifest's partitions, for a later build."""
     from indexer.build import encode as encode_partitions
     from indexer.manifests import load_manifest
@@ -134,6 +150,7 @@ def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | N
             loaded,
             index,
             weights=weights,
+            native_weights=native_weights,
             progress=bar.progress,
             part=part,
             tools=Tools(open_encoder=open_weights),
@@ -149,8 +166,16 @@ def encode(manifest: Path, index: Path, shard: str, weights: str, root: Path | N
 @click.argument("index", type=_PATH)
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
 @weights_option
+@native_weights_option
 @root_option
-def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | None) -> None:
+def build(
+    manifest: Path,
+    index: Path,
+    jobs: int,
+    weights: str,
+    native_weights: str | None,
+    root: Path | None,
+) -> None:
     """Build an index, or bring it up to date; goes on where an earlier build stopped."""
     from indexer.build import build as build_index
     from indexer.manifests import load_manifest
@@ -164,6 +189,7 @@ def build(manifest: Path, index: Path, jobs: int, weights: str, root: Path | Non
             loaded,
             index,
             weights=weights,
+            native_weights=native_weights,
             progress=bar.progress,
             jobs=jobs,
             announce=bar.announce,
@@ -232,6 +258,7 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
 @query_options
 @example_options
+@space_option
 @search_options
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=10, show_default=True, help="Neighbours."
@@ -239,6 +266,11 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @format_option
 @click.option("--output", type=_PATH, metavar="FILE", help="Write to a file instead.")
 @click.option("--weights", metavar="WEIGHTS", help="Where the index's encoder is, if it moved.")
+@click.option(
+    "--native-weights",
+    metavar="WEIGHTS",
+    help="Where the encoder of the space spectrum_native is, if it moved.",
+)
 def search(
     index: Path,
     more: tuple[Path, ...],
@@ -246,6 +278,7 @@ def search(
     form: str | None,
     output: Path | None,
     weights: str | None,
+    native_weights: str | None,
     to: str | None,
     bridge: Any,
     releases: tuple[str, ...],
@@ -263,7 +296,7 @@ def search(
     options = SearchOptions(
         k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
     )
-    searcher = open_searcher(index, weights=weights)
+    searcher = open_searcher(index, weights=weights, native_weights=native_weights)
     hits = searcher.search(query_of(searcher, asked), options)
     write_out(_rendered(hits, form), output, f"{len(hits)} hits")
 

@@ -88,6 +88,8 @@ def _decoded(
 
     Recalibrated where the index knows how, with the number of sources behind that; 0 where not.
     """
+    if query.observation is None and query.brought:
+        raise click.UsageError(f"--decoder needs AION-1's tokens, but this is {query.answered}")
     if query.observation is None:
         raise click.UsageError(
             "--decoder needs the tokens of a file: give --image, --spectrum or --xp"

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from indexer.examples import examples_query
+from indexer.native_queries import SPECTRUM_SPACES
 from indexer.queries import Query
 
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Asked", "example_options", "labels_option", "query_of", "query_options", "taken"]
+__all__ = [
+    "Asked",
+    "example_options",
+    "labels_option",
+    "query_of",
+    "query_options",
+    "space_option",
+    "taken",
+]
 
 _FILE = click.Path(path_type=Path)
 
@@ -36,6 +45,7 @@ class Asked:
     flux_unit: str | None
     medium: str | None
     target_id: str | None
+    space: str | None = None
     also: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     probe: bool = False
@@ -165,6 +175,16 @@ def example_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def space_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option ``--space``, which `Asked` holds, too."""
+    return click.option(
+        "--space",
+        type=click.Choice(SPECTRUM_SPACES),
+        help="Where spectra are compared: as AION-1 sees them, or as the universal spectral "
+        "tokenizer does. Default: spectrum, where AION-1 takes the query.",
+    )(command)
+
+
 def labels_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the option ``--labels``."""
     return click.option(
@@ -197,6 +217,11 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:
     """Return the query that was asked for; files are read and encoded."""
+    query = _joined(searcher, asked)
+    return query if asked.space is None else searcher.in_space(query, asked.space)
+
+
+def _joined(searcher: "Searcher", asked: Asked) -> Query:
     first = _first_of(searcher, asked)
     if not (asked.also or asked.against):
         return first

@@ -1,28 +1,28 @@
 """The next index, put together below ``.build/next`` from staged partitions and what stays."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float32, Int64
+from jaxtyping import Int64
 
 from aion_encoder.observations import MODALITIES
 from indexer.arrow_tables import map_table, numpy_column
-from indexer.assemble import Assembled, assemble
+from indexer.assemble import assemble
 from indexer.calibration import Side, calibrate, write_calibration
+from indexer.drafts import Draft, through
 from indexer.encode import Staged
 from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.index_model import (
-    MODALITY_BITS,
     IndexInfo,
     LinkOutInfo,
     LinksInfo,
     ReleaseInfo,
     SpaceInfo,
+    bit_of,
 )
 from indexer.layout import (
     calibration_file,
@@ -46,49 +46,11 @@ from indexer.links import (
 from indexer.plan import ReleasePlan, inputs_info
 from indexer.proper_motion import motions_of
 from indexer.publish import adopt
-from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
-from indexer.staged_vectors import StagedVectors
+from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
 from indexer.tools import EncoderLike
 from indexer.verdicts import Filled, nearest_scores
 
-__all__ = ["Composer", "Draft"]
-
-
-@dataclass
-class Draft:
-    """A segment of the next index while it is made.
-
-    Attributes
-    ----------
-    name
-        The release.
-    unit
-        Its folder, relative to the next index.
-    kept
-        What is published of it, if it stays as it is; else None.
-    assembled
-        Its objects, if it is new; else None.
-    spaces
-        Modalities that have vectors, per space.
-    """
-
-    name: str
-    unit: str
-    kept: ReleaseInfo | None
-    assembled: Assembled | None
-    spaces: dict[str, tuple[str, ...]]
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Modalities of which it has vectors."""
-        if self.assembled is not None:
-            return tuple(self.assembled.raw)
-        assert self.kept is not None
-        return tuple(name for name, count in self.kept.vectors.items() if count)
-
-
-def _through(space: Space, raw: StagedVectors) -> Callable[[slice], Float32[np.ndarray, "n dim"]]:
-    return lambda chosen: space.apply(raw.take(chosen))
+__all__ = ["Composer"]
 
 
 class Composer:
@@ -138,8 +100,11 @@ class Composer:
 
     def rows_with(self, name: str, modality: str) -> Int64[np.ndarray, " n"]:
         """Return the rows of a segment that have a modality."""
+        return self._rows_in(name, modality, modality)
+
+    def _rows_in(self, name: str, space: str, modality: str) -> Int64[np.ndarray, " n"]:
         bits = numpy_column(self.rows(name), "modalities")
-        return np.flatnonzero(bits & MODALITY_BITS[modality]).astype(np.int64)
+        return np.flatnonzero(bits & bit_of(space, modality)).astype(np.int64)
 
     def filling(self, name: str, space: str, modality: str) -> Filling:
         """Return one set of vectors of a segment."""
@@ -171,7 +136,7 @@ class Composer:
             assert draft.assembled is not None
             raw = draft.assembled.raw[modality]
             filling = self.filling(draft.name, modality, modality)
-            filling.write(len(raw), space.dim, _through(space, raw))
+            filling.write(len(raw), space.dim, through(space, raw))
             draft.spaces[modality] = (modality,)
         self.finish_space(modality, unit, space.dim, users, [each.name for each in new])
 
@@ -253,14 +218,14 @@ class Composer:
         for release in new:
             for modality in users[release]:
                 filling = self.filling(release, name, modality)
-                fill_segment(filling, self.rows_with(release, modality), trained)
+                fill_segment(filling, self._rows_in(release, name, modality), trained)
         vectors = {
             (release, modality): self.filling(release, name, modality).vectors()
             for release, modalities in users.items()
             for modality in modalities
         }
         calibration = calibrate(name, vectors)
-        if name in MODALITIES:
+        if name != SHARED:
             nearest = nearest_scores(self._filled(name, vectors), self._partners)
             calibration = calibration.model_copy(update={"nearest": nearest})
         write_calibration(self.root / calibration_file(unit), calibration)
@@ -276,7 +241,7 @@ class Composer:
 
         return {
             (release, modality): Filled(
-                self.rows_with(release, modality),
+                self._rows_in(release, name, modality),
                 each,
                 ann.load(self.filling(release, name, modality).ann_path),
             )

@@ -16,24 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from aion_encoder.identity import EncoderIdentity
-from aion_encoder.observations import Observation
+from aion_encoder.observations import Observation, Spectrum
 from indexer.arrow_tables import write_arrow
 from indexer.durable import sha256_of, write_json
 from indexer.errors import BuildError
-from indexer.index_model import MODALITY_BITS
+from indexer.index_model import MODALITY_BITS, NATIVE, VECTOR_BITS
 from indexer.layout import staged_partition_dir
 from indexer.plan import ReleasePlan, staging_config
 from indexer.previews import Preview, preview_of, preview_table
 from indexer.readers.records import Partition, Record, Reject
 from indexer.record_table import record_table, reject_table
-from indexer.tools import EncoderLike, Tools
+from indexer.tools import EncoderLike, NativeEncoderLike, Tools
 
 __all__ = ["BATCH_OBSERVATIONS", "Staged", "encode_partition", "read_staged"]
 
 BATCH_OBSERVATIONS = 256
 
 _DONE = "done.json"
+
+_Native = tuple[np.ndarray[Any, Any], str]
+"""A vector of the tokenizer of native spectra, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class _Batch:
     """Objects of a partition while they are encoded."""
 
     encoder: EncoderLike
+    native: NativeEncoderLike | None
     records: list[Record] = field(default_factory=list)
     modalities: list[int] = field(default_factory=list)
     rejects: list[tuple[Reject, str]] = field(default_factory=list)
@@ -94,6 +97,7 @@ class _Batch:
         alone = [(observation,) for record in self.waiting for observation in record.observations]
         encoded = self.encoder.encode(alone) if alone else None
         reasons = {refusal.index: refusal.reason for refusal in encoded.refusals} if encoded else {}
+        natives = self._natives([observation for (observation,) in alone])
         place = 0
         for record in self.waiting:
             found: list[tuple[Observation, np.ndarray[Any, Any]]] = []
@@ -107,27 +111,51 @@ class _Batch:
                     reason = reasons.get(place, "the encoder gave numbers that are not finite")
                     refused.append((observation.modality, reason))
                 place += 1
-            self._settle(record, found, refused)
+            native = natives[place - len(record.observations) : place]
+            self._settle(record, found, refused, next((each for each in native if each), None))
         self.waiting = []
+
+    def _natives(self, observations: Sequence[Observation]) -> list[_Native | None]:
+        """Return what the tokenizer of native spectra says of each observation; None of others."""
+        said: list[_Native | None] = [None] * len(observations)
+        spectra = [(n, each) for n, each in enumerate(observations) if isinstance(each, Spectrum)]
+        if self.native is None or not spectra:
+            return said
+        encoded = self.native.encode([spectrum for _, spectrum in spectra])
+        reasons = {refusal.index: refusal.reason for refusal in encoded.refusals}
+        for number, (place, _) in enumerate(spectra):
+            said[place] = (encoded.vectors[number], reasons.get(number, ""))
+        return said
 
     def _settle(
         self,
         record: Record,
         found: Sequence[tuple[Observation, np.ndarray[Any, Any]]],
         refused: Sequence[tuple[str, str]],
+        native: _Native | None,
     ) -> None:
         if not found:
             reason = "; ".join(reason for _, reason in refused) or "the object has no observation"
             whole = Reject(record.object_id, record.source_file, record.source_row, reason)
             self.rejects.append((whole, ""))
             return
+        refused = list(refused)
+        bits = sum(MODALITY_BITS[each.modality] for each, _ in found)
+        # Beside a vector of AION-1 only: a refusal here costs no record, and brings none.
+        if native is not None and bits & MODALITY_BITS["spectrum"]:
+            vector, reason = native
+            if reason:
+                refused.append((NATIVE, reason))
+            else:
+                bits |= VECTOR_BITS[NATIVE]
+                self.vectors.setdefault(NATIVE, []).append(vector)
         for modality, reason in refused:
             part = Reject(record.object_id, record.source_file, record.source_row, reason)
             self.rejects.append((part, modality))
         number = len(self.records)
         # The pixels are not needed any more: a partition may be larger than memory.
         self.records.append(_without_observations(record))
-        self.modalities.append(sum(MODALITY_BITS[each.modality] for each, _ in found))
+        self.modalities.append(bits)
         for observation, vector in found:
             self.vectors.setdefault(observation.modality, []).append(vector)
             preview = preview_of(observation, self.preview_settings)
@@ -153,6 +181,7 @@ def encode_partition(
     partition: Partition,
     *,
     encoder: EncoderLike,
+    native: NativeEncoderLike | None = None,
     tools: Tools,
     manifest: Any,
     on_file: Callable[[], None] = lambda: None,
@@ -163,10 +192,14 @@ def encode_partition(
     ----------
     index
         Folder of the index; the result lies in its build folder.
+    encoder, native
+        Whose vectors are made; of spectra by both, if there is a `native`.
     on_file
         Called for each input file that is done.
     """
-    config = staging_config(release, partition, encoder.identity.digest)
+    native = native if release.release.modality == "spectrum" else None
+    encoders = [encoder.identity, *([] if native is None else [native.identity])]
+    config = staging_config(release, partition, "+".join(each.digest for each in encoders))
     folder = staged_partition_dir(index, release.release.name, partition.name)
     ready = read_staged(folder, partition.name, config)
     if ready is not None:
@@ -174,7 +207,7 @@ def encode_partition(
             on_file()
         return ready
     inputs = {path: sha256_of(manifest.root / path) for path in partition.files}
-    batch = _Batch(encoder, preview_settings=release.release.preview)
+    batch = _Batch(encoder, native, preview_settings=release.release.preview)
     read, seen = 0, ""
     for each in tools.read_partition(manifest, release.release, partition):
         read += 1
@@ -190,7 +223,7 @@ def encode_partition(
     temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    counts = _write(temporary, batch, partition.name, encoder.identity)
+    counts = _write(temporary, batch, partition.name)
     done = {"config": config, "read": read, **counts, "inputs": inputs}
     done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
     write_json(temporary / _DONE, done, sync=False)
@@ -212,16 +245,13 @@ def _check_unchanged(root: Path, release: ReleasePlan, partition: Partition) -> 
             )
 
 
-def _write(
-    folder: Path, batch: _Batch, partition: str, identity: EncoderIdentity
-) -> dict[str, Any]:
+def _write(folder: Path, batch: _Batch, partition: str) -> dict[str, Any]:
     write_arrow(record_table(batch.records, batch.modalities), folder / "records.arrow", sync=False)
     write_arrow(reject_table(batch.rejects, partition), folder / "rejects.arrow", sync=False)
     rows, previews = [row for row, _ in batch.previews], [each for _, each in batch.previews]
     write_arrow(preview_table(rows, previews), folder / "previews.arrow", sync=False)
     for modality, vectors in batch.vectors.items():
-        width = identity.vector_dim(modality)
-        stacked = np.stack(vectors).astype(np.float32).reshape(-1, width)
+        stacked = np.stack(vectors).astype(np.float32)
         np.save(folder / f"vectors-{modality}.npy", stacked, allow_pickle=False)
     return {
         "indexed": len(batch.records),

@@ -7,15 +7,16 @@ from pathlib import Path
 from indexer.encode import Staged, encode_partition
 from indexer.lock import refuse_locked
 from indexer.manifests import Manifest
+from indexer.native_space import open_native
 from indexer.plan import ReleasePlan, plan
 from indexer.progress import Progress, silent
 from indexer.publish import refuse_foreign
 from indexer.readers.records import Partition
 from indexer.runners.job_array import Slice
 from indexer.runners.local import run_local
-from indexer.tools import EncoderLike, Tools
+from indexer.tools import EncoderLike, NativeEncoderLike, Tools
 
-__all__ = ["EncodeReport", "Task", "encode", "encode_here", "encode_in_workers"]
+__all__ = ["EncodeReport", "Encoders", "Task", "encode", "encode_here", "encode_in_workers"]
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,46 @@ class Task:
     tools: Tools
 
 
-_worker_encoder: EncoderLike | None = None
+@dataclass(frozen=True)
+class Encoders:
+    """What encodes.
+
+    Attributes
+    ----------
+    aion
+        Everything that AION-1 knows.
+    native
+        Spectra, too; None if there is to be no space for that.
+    """
+
+    aion: EncoderLike
+    native: NativeEncoderLike | None = None
 
 
-def _start_worker(weights: str, tools: Tools) -> None:
-    # A worker process has one encoder for all its tasks.
-    global _worker_encoder
-    _worker_encoder = tools.open_encoder(weights)
+_worker_encoders: Encoders | None = None
+
+
+def _start_worker(weights: str, native_weights: str, tools: Tools) -> None:
+    # A worker process has one encoder of a kind for all its tasks.
+    global _worker_encoders
+    native = tools.open_native(native_weights) if native_weights else None
+    _worker_encoders = Encoders(tools.open_encoder(weights), native)
 
 
 def _work(task: Task) -> Staged:
-    assert _worker_encoder is not None
-    return _encode_one(task, _worker_encoder)
+    assert _worker_encoders is not None
+    return _encode_one(task, _worker_encoders)
 
 
 def _encode_one(
-    task: Task, encoder: EncoderLike, on_file: Callable[[], None] = lambda: None
+    task: Task, encoders: Encoders, on_file: Callable[[], None] = lambda: None
 ) -> Staged:
     return encode_partition(
         task.index,
         task.release,
         task.partition,
-        encoder=encoder,
+        encoder=encoders.aion,
+        native=encoders.native,
         tools=task.tools,
         manifest=task.manifest,
         on_file=on_file,
@@ -80,6 +99,7 @@ def encode(
     index: Path | str,
     *,
     weights: str = "demo",
+    native_weights: str | None = None,
     progress: Progress = silent,
     part: Slice | None = None,
     tools: Tools | None = None,
@@ -94,6 +114,8 @@ def encode(
         Folder of the index; several slices may work in it at a time, while no build does.
     weights
         As for `aion_encoder.open_encoder`.
+    native_weights
+        As for `build`.
     progress
         Called with the input files done and their number.
     part
@@ -109,12 +131,14 @@ def encode(
     work = plan(manifest, tools)
     refuse_locked(index)
     encoder = tools.open_encoder(weights)
+    _, native = open_native(native_weights, work, encoder.identity, tools)
     tasks = [
         Task(index, manifest, release, partition, tools)
         for release in work.releases
         for partition in release.partitions
     ]
-    staged = encode_here(tasks if part is None else part.of(tasks), encoder, progress)
+    chosen = tasks if part is None else part.of(tasks)
+    staged = encode_here(chosen, Encoders(encoder, native), progress)
     return EncodeReport(
         partitions=len(staged),
         read=sum(each.read for each in staged),
@@ -145,24 +169,36 @@ class _Counter:
         self.progress(self.done, self.total)
 
 
-def encode_here(tasks: Sequence[Task], encoder: EncoderLike, progress: Progress) -> list[Staged]:
+def encode_here(tasks: Sequence[Task], encoders: Encoders, progress: Progress) -> list[Staged]:
+    """Encode partitions one after the other."""
     counter = _Counter(tasks, progress)
     staged = []
     for task in tasks:
-        staged.append(_encode_one(task, encoder, counter.file))
+        staged.append(_encode_one(task, encoders, counter.file))
         counter.task(task)
     return staged
 
 
 def encode_in_workers(
-    tasks: Sequence[Task], weights: str, tools: Tools, jobs: int, progress: Progress
+    tasks: Sequence[Task],
+    weights: str,
+    native_weights: str,
+    tools: Tools,
+    jobs: int,
+    progress: Progress,
 ) -> list[Staged]:
-    """Encode partitions in several processes; results in the order of the tasks."""
+    """Encode partitions in several processes; results in the order of the tasks.
+
+    Parameters
+    ----------
+    native_weights
+        Empty for none.
+    """
     return run_local(
         _work,
         tasks,
         jobs=jobs,
         start=_start_worker,
-        start_arguments=(weights, tools),
+        start_arguments=(weights, native_weights, tools),
         done=_Counter(tasks, progress).task,
     )

@@ -10,14 +10,16 @@ from jaxtyping import Float32
 from pydantic import ValidationError
 
 from aion_encoder.heads import Head, load_heads
+from aion_encoder.identity import EncoderIdentity
 from indexer.calibration import Calibration, read_calibration
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError, SearchError
-from indexer.index_model import FORMAT_VERSION, IndexInfo
+from indexer.index_model import FORMAT_VERSION, NATIVE, IndexInfo
 from indexer.layout import (
     INDEX_FILE,
     aligned_heads_file,
     calibration_file,
+    native_encoder_file,
     redshift_readout_file,
 )
 from indexer.links import Links, read_links
@@ -28,7 +30,15 @@ from indexer.spaces import SHARED, Space, read_space, to_unit
 if TYPE_CHECKING:
     from indexer.redshift_readouts import RedshiftReadout
 
-__all__ = ["Index", "Segment", "open_index", "read_index_file", "write_index_file", "writing"]
+__all__ = [
+    "Index",
+    "Segment",
+    "open_index",
+    "read_index_file",
+    "read_native_identity",
+    "write_index_file",
+    "writing",
+]
 
 _ATTEMPTS = 3
 
@@ -68,6 +78,23 @@ def read_index_file(path: Path) -> IndexInfo:
         ) from error
 
 
+def read_native_identity(root: Path, info: IndexInfo) -> EncoderIdentity | None:
+    """Return whose vectors the space holds; None if the index has no such space.
+
+    Raises
+    ------
+    IndexFormatError
+        If the file that says it is missing or damaged.
+    """
+    if NATIVE not in info.spaces:
+        return None
+    path = root / native_encoder_file(info.spaces[NATIVE].directory)
+    try:
+        return EncoderIdentity.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise IndexFormatError(f"{path} cannot be read ({error}); build the index again") from error
+
+
 def write_index_file(path: Path, info: IndexInfo) -> None:
     """Write `index.json`, whole or not at all."""
     write_json(path, info.model_dump(mode="json"))
@@ -88,6 +115,8 @@ class Index:
         By release, in the order of the manifest.
     links
         Which objects are one source.
+    native_encoder
+        Whose vectors the space ``spectrum_native`` holds; None if the index has no such space.
     """
 
     def __init__(self, path: Path, info: IndexInfo) -> None:
@@ -108,6 +137,7 @@ class Index:
             name: read_calibration(path / calibration_file(space.directory))
             for name, space in info.spaces.items()
         }
+        self.native_encoder = read_native_identity(path, info)
         self._heads: Mapping[str, Head] = {}
         self.heads_facts: Mapping[str, Any] = {}
         if SHARED in info.spaces:

@@ -10,6 +10,8 @@ from indexer.durable import digest_of
 __all__ = [
     "FORMAT_VERSION",
     "MODALITY_BITS",
+    "NATIVE",
+    "VECTOR_BITS",
     "FileInfo",
     "IndexInfo",
     "InputsInfo",
@@ -18,12 +20,26 @@ __all__ = [
     "ManifestInfo",
     "ReleaseInfo",
     "SpaceInfo",
+    "bit_of",
 ]
 
 FORMAT_VERSION: Literal[1] = 1
 
 MODALITY_BITS = {"image": 1, "spectrum": 2, "xp": 4, "photometry": 8}
 """Bit of each modality in the column `modalities` of `rows.arrow`."""
+
+NATIVE = "spectrum_native"
+"""Name of the space of spectra on their own grids: vectors of the universal spectral tokenizer."""
+
+VECTOR_BITS = {**MODALITY_BITS, NATIVE: 16}
+"""Bit of every kind of vector. `NATIVE` is no modality: its vectors are of spectra, of those that
+the tokenizer did not refuse."""
+
+
+def bit_of(space: str, modality: str) -> int:
+    """Return the bit that rows with a vector of a modality in a space have."""
+    return VECTOR_BITS[NATIVE if space == NATIVE else modality]
+
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0)]

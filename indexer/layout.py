@@ -21,6 +21,7 @@ __all__ = [
     "generation_of",
     "keys_file",
     "links_unit",
+    "native_encoder_file",
     "next_dir",
     "next_index_file",
     "previews_file",
@@ -157,6 +158,11 @@ def space_transform_file(space_dir: str) -> str:
 def aligned_heads_file(space_dir: str) -> str:
     """Return the heads that project modalities into the space ``shared``."""
     return f"{space_dir}/heads.safetensors"
+
+
+def native_encoder_file(space_dir: str) -> str:
+    """Return the identity of the encoder of a space whose encoder is not that of the index."""
+    return f"{space_dir}/encoder.json"
 
 
 def quantizer_file(space_dir: str) -> str:

@@ -300,6 +300,9 @@ class Manifest(_Model):
         In the order in which they are built and shown.
     ignored
         Files that are no observations.
+    native_weights
+        Weights of the universal spectral tokenizer that spectra are encoded with, too; ``none``
+        for none. Default: the bundled ones beside the bundled weights of AION-1, else none.
     """
 
     name: Name
@@ -308,6 +311,8 @@ class Manifest(_Model):
     every_file: bool = False
     releases: tuple[ReleaseManifest, ...] = Field(min_length=1)
     ignored: tuple[IgnoredFiles, ...] = ()
+    # Left out of what is hashed where it is not stated: manifests of before stay what they are.
+    native_weights: str = Field(default="", exclude_if=lambda value: not value)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from jaxtyping import Float32, UInt8
 
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import map_table, write_arrow
 
 if TYPE_CHECKING:
@@ -97,12 +98,12 @@ class Preview:
 
 
 def preview_of(
-    observation: Observation, settings: "PreviewSettings | None" = None
+    observation: Observation | NativeSpectrum, settings: "PreviewSettings | None" = None
 ) -> Preview | None:
     """Make the preview of an observation; None for photometry, which has nothing to draw."""
     if isinstance(observation, Image):
         return Preview("image", png=_png(_colour_picture(observation, settings)))
-    if isinstance(observation, Spectrum):
+    if isinstance(observation, Spectrum | NativeSpectrum):
         wavelength, flux = _short_spectrum(observation)
         return Preview("spectrum", wavelength_angstrom=wavelength, flux=flux)
     if isinstance(observation, GaiaXp):
@@ -156,12 +157,13 @@ def _png(picture: UInt8[np.ndarray, "height width 3"]) -> bytes:
 
 
 def _short_spectrum(
-    spectrum: Spectrum,
+    spectrum: Spectrum | NativeSpectrum,
 ) -> tuple[Float32[np.ndarray, " m"], Float32[np.ndarray, " m"]]:
     good = np.flatnonzero(~np.asarray(spectrum.mask))
-    wavelength, flux = spectrum.wavelength_angstrom[good], spectrum.flux[good]
+    wavelength = spectrum.wavelength_angstrom[good].astype(np.float32)
+    flux = spectrum.flux[good].astype(np.float32)
     if len(good) <= SPECTRUM_SAMPLES:
-        return wavelength.copy(), flux.copy()
+        return wavelength, flux
     size = -(-len(good) // SPECTRUM_SAMPLES)
     return _medians(wavelength, size), _medians(flux, size)
 

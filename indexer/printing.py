@@ -91,6 +91,7 @@ def query_text(query: Query) -> str:
     told[-1] += f", {query.object_class})" if query.object_class else ")"
     lines = [" ".join(told)]
     lines += [f"  {name}: {value}" for name, value in query.assumptions.items()]
+    lines += [f"  {query.answered}"] if query.answered else []
     lines += [f"  note: {note}" for note in query.notes]
     return "\n".join(lines)
 

@@ -149,6 +149,9 @@ class PropertyReader:
         if modality not in self.searcher.index.info.spaces:
             reason = f"the index has no {modality} to compare with"
             return tuple(NoEstimate(name, reason) for name in names)
+        if query.space:
+            reason = f"properties are read in the space {modality!r}, and this is {query.answered}"
+            return tuple(NoEstimate(name, reason) for name in names)
         vector = self.searcher.vector(query, modality)
         source = self.searcher.source(query)
         return tuple(self._read(vector, source, modality, name) for name in names)

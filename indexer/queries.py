@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from indexer.index_model import NATIVE
+
 if TYPE_CHECKING:
     from aion_encoder.observations import Observation
     from indexer.examples import Examples
@@ -50,7 +52,15 @@ class Query:
         All modalities that the query has.
     raw_vector
         What the encoder made of a file, shape (dim,), neither centred nor of unit length; None
-        for an object of the index, whose vectors lie there.
+        for an object of the index, whose vectors lie there, and for a spectrum that AION-1 does
+        not take.
+    native_vector
+        The same of the universal spectral tokenizer, for a spectrum, if the index has its space.
+    space
+        ``spectrum_native`` if its spectrum is compared there; empty for the space of the modality
+        that is compared. Changed by `indexer.native_queries.in_space`.
+    answered
+        Which space answers and why, in words; empty where there is only one.
     survey
         Short name of the survey, where known.
     object_id
@@ -79,6 +89,9 @@ class Query:
     row: int | None = None
     modalities: tuple[str, ...] = ()
     raw_vector: NDArray[np.float32] | None = None
+    native_vector: NDArray[np.float32] | None = None
+    space: str = ""
+    answered: str = ""
     survey: str = ""
     object_id: str = ""
     ra_deg: float = nan
@@ -97,13 +110,27 @@ class Query:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         indexed = None not in (self.key, self.release, self.row)
-        if indexed + (self.raw_vector is not None) + (self.examples is not None) != 1:
+        if indexed + self.brought + (self.examples is not None) != 1:
             raise ValueError(
                 "a query is one of an object of the index, a vector, and several examples"
             )
+        if self.space not in ("", NATIVE) or (self.space and self.modality != "spectrum"):
+            raise ValueError(f"only a spectrum is asked in {NATIVE!r}, got {self.space!r}")
+        if self.brought and (self.native_vector if self.space else self.raw_vector) is None:
+            raise ValueError(f"a file must have a vector of the space it is asked in, {self.home}")
         object.__setattr__(self, "assumptions", MappingProxyType(dict(self.assumptions)))
         if not self.modalities:
             object.__setattr__(self, "modalities", (self.modality,))
+
+    @property
+    def brought(self) -> bool:
+        """Whether a person brought it as a file."""
+        return self.raw_vector is not None or self.native_vector is not None
+
+    @property
+    def home(self) -> str:
+        """The space in which it is compared with its own kind."""
+        return self.space or self.modality
 
     @property
     def has_position(self) -> bool:
@@ -127,5 +154,7 @@ class Query:
             "sha256": self.sha256,
             "assumptions": dict(self.assumptions),
             "notes": list(self.notes),
+            **({"space": self.space} if self.space else {}),
+            **({"answered": self.answered} if self.answered else {}),
             **({} if self.examples is None else {"examples": self.examples.summary()}),
         }

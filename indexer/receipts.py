@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from aion_encoder.identity import EncoderIdentity
 from indexer.index_file import Index
+from indexer.index_model import NATIVE
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
@@ -16,7 +18,6 @@ __all__ = ["index_identity", "index_receipt", "receipt_of"]
 
 def index_identity(index: Index) -> dict[str, Any]:
     """Return what every answer of an index says of the program, the index and its encoder."""
-    encoder = index.info.encoder
     return {
         "software": software_version(),
         "index": {
@@ -25,13 +26,7 @@ def index_identity(index: Index) -> dict[str, Any]:
             "created": index.info.created,
             "format_version": index.info.format_version,
         },
-        "encoder": {
-            "digest": encoder.digest,
-            "repository": encoder.repository,
-            "revision": encoder.revision,
-            "pooling": str(encoder.pooling),
-            "preprocessing": encoder.preprocessing,
-        },
+        "encoder": _encoder(index.info.encoder),
         "metric": "cosine",
     }
 
@@ -91,6 +86,7 @@ def receipt_of(
         "to": to,
         "bridge": bridge,
         "spaces": [space],
+        **_native(index, space),
         "space_methods": {space: _method(index, space)},
         "releases": list(searched),
         "searched": recipes,
@@ -99,6 +95,23 @@ def receipt_of(
         "left_out": list(left_out),
         "verdict": verdict.document(),
         **({} if query.examples is None else {"examples": query.examples.named()}),
+    }
+
+
+def _native(index: Index, space: str) -> dict[str, Any]:
+    """Return whose vectors were compared, where they are not of the index's encoder."""
+    if space != NATIVE or index.native_encoder is None:
+        return {}
+    return {"space_encoder": _encoder(index.native_encoder)}
+
+
+def _encoder(identity: EncoderIdentity) -> dict[str, Any]:
+    return {
+        "digest": identity.digest,
+        "repository": identity.repository,
+        "revision": identity.revision,
+        "pooling": str(identity.pooling),
+        "preprocessing": identity.preprocessing,
     }
 
 

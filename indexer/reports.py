@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from indexer.index_file import Index
+from indexer.index_model import NATIVE
 from indexer.plan import Plan
 from indexer.printing import aligned
 from indexer.verify import Report
@@ -82,7 +83,7 @@ def info_text(index: Index) -> str:
             description = index.space(name).description
             method, fitted = description.method, f"{description.fitted_on:,} vectors"
         vectors = sum(
-            segment.info.vectors.get(modality, 0)
+            len(segment.vectors(name, modality)[1])
             for segment in index.segments.values()
             for modality in segment.info.spaces.get(name, ())
         )
@@ -91,6 +92,8 @@ def info_text(index: Index) -> str:
         )
     header = ["space", "modalities", "dimensions", "vectors", "method", "fitted on"]
     lines += [aligned(header, rows, {"dimensions", "vectors", "fitted on"}), ""]
+    if (native := index.native_encoder) is not None:
+        lines.append(f"{NATIVE}: encoder {native.repository} (identity {native.digest})")
     if index.heads_facts:
         plain = [(k, v) for k, v in index.heads_facts.items() if isinstance(v, str | int | float)]
         lines.append("aligned: " + ", ".join(f"{k} {v}" for k, v in plain))

@@ -15,6 +15,7 @@ from indexer.errors import BuildError
 from indexer.index_file import read_index_file, write_index_file, writing
 from indexer.index_model import IndexInfo
 from indexer.layout import INDEX_FILE, next_dir, next_index_file, staged_dir
+from indexer.native_space import fill_native
 from indexer.progress import Announce, mute
 from indexer.publish import adopt, collect_garbage, publish, published
 from indexer.verify import verify
@@ -95,6 +96,7 @@ def republish(
             composer.keep(name)
         composer.link()
         composer.fill_spaces()
+        fill_native(composer, None)
         try:
             notes = change(composer)
         except BuildError:

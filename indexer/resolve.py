@@ -6,7 +6,8 @@ from typing import Any, overload
 
 import numpy as np
 
-from indexer.errors import AmbiguousError, QueryError
+from aion_encoder.observations import MODALITIES
+from indexer.errors import AmbiguousError, QueryError, SearchError
 from indexer.identifiers import find_objects
 from indexer.index_file import Index, Segment
 from indexer.index_model import MODALITY_BITS
@@ -17,6 +18,7 @@ from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
 __all__ = [
     "around",
     "modalities_of",
+    "releases_with",
     "resolve_key",
     "resolve_object",
     "resolve_position",
@@ -237,3 +239,34 @@ def _indexed_query(
         object_class=str(segment.rows.column("object_class")[row].as_py()),
         assumptions=read_as,
     )
+
+
+def releases_with(index: Index, asked: Sequence[str], to: str) -> list[str]:
+    """Return the releases to search: those asked for, as far as they have the modality.
+
+    Raises
+    ------
+    QueryError
+        If there is no such modality or release.
+    SearchError
+        If none of them has it.
+    """
+    if to not in MODALITIES:
+        raise QueryError(f"a modality is one of {', '.join(MODALITIES)}, got {to!r}")
+    unknown = [name for name in asked if name not in index.releases]
+    if unknown:
+        raise QueryError(
+            f"{', '.join(unknown)} is no release of this index; it has: {', '.join(index.releases)}"
+        )
+    having = [name for name in index.releases if index.segment(name).info.vectors.get(to, 0)]
+    chosen = [name for name in having if not asked or name in asked]
+    if not chosen:
+        where = f"release {', '.join(asked)} has" if asked and having else "this index has"
+        there = {
+            modality
+            for name in (asked if asked and having else index.releases)
+            for modality, count in index.segment(name).info.vectors.items()
+            if count
+        }
+        raise SearchError(f"{where} no {to} vectors, only {', '.join(sorted(there)) or 'none'}")
+    return chosen

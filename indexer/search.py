@@ -2,13 +2,13 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
 
-from aion_encoder.observations import MODALITIES
 from indexer.answers import assemble, links_out
 from indexer.bridges import Found, Reached, linked, partners_in
 from indexer.calibration import ANY_RELEASE
@@ -16,12 +16,15 @@ from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment, open_index
+from indexer.index_model import NATIVE
+from indexer.native_queries import in_space
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.resolve import (
     modalities_of,
+    releases_with,
     resolve_key,
     resolve_object,
     resolve_position,
@@ -29,7 +32,7 @@ from indexer.resolve import (
 )
 from indexer.self_matches import Places, here, identical
 from indexer.spaces import SHARED
-from indexer.upload_queries import encode_upload, open_same_encoder
+from indexer.upload_queries import encode_upload, open_same_encoder, open_same_native
 from indexer.verdicts import Verdict, unknown_verdict, verdict
 
 if TYPE_CHECKING:
@@ -48,12 +51,19 @@ class Searcher:
         From `indexer.open_index`.
     open_encoder
         Called once, when the first file is brought; must give the encoder of the index.
+    open_native
+        The same for that of the space ``spectrum_native``, when the first spectrum is brought.
     """
 
-    def __init__(self, index: Index, open_encoder: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        open_encoder: Callable[[], Any] | None = None,
+        open_native: Callable[[], Any] | None = None,
+    ) -> None:
         self.index = index
-        self._open_encoder = open_encoder or (lambda: open_same_encoder(index, None))
-        self._encoder: Any = None
+        self._encoder = cache(open_encoder or (lambda: open_same_encoder(index, None)))
+        self._native = cache(open_native or (lambda: open_same_native(index, None)))
         self._lock = threading.Lock()
 
     # What is asked.
@@ -100,13 +110,16 @@ class Searcher:
         ReadError
             If the encoder refuses it, with the reason.
         SearchError
-            If the encoder at hand is not that of the index; both identities are stated.
+            If the encoder at hand is not that of the index; both identities are stated. If
+            AION-1 does not take a spectrum and the index has no space for those.
         """
         with self._lock:
-            if self._encoder is None:
-                self._encoder = self._open_encoder()
-            # One at a time: the encoder is the only part that is not safe to share.
-            return encode_upload(self._encoder, upload)
+            # One at a time: the encoders are the only part that is not safe to share.
+            return encode_upload(self.index, upload, self._encoder, self._native)
+
+    def in_space(self, query: Query, space: str) -> Query:
+        """Return the query with its spectrum compared in a space; see `native_queries.in_space`."""
+        return in_space(self.index, query, space)
 
     # What is answered.
 
@@ -124,12 +137,13 @@ class Searcher:
             If the index cannot answer, such as through a bridge that it lacks.
         """
         to = options.to or query.modality
-        releases = self._releases(options.releases, to)
+        releases = releases_with(self.index, options.releases, to)
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
         bridge, own = self._bridge(query, options.bridge, to)
-        space = {"same": to, "linked": own, "aligned": SHARED}[bridge]
+        home = query.home if own == query.modality else own
+        space = SHARED if bridge == "aligned" else home
         vector = self._vector(query, own, space)
         if bridge == "linked":
             found = linked(
@@ -137,6 +151,7 @@ class Searcher:
                 vector,
                 options.k,
                 own=own,
+                space=space,
                 to=to,
                 releases=releases,
                 direct=self._direct(query, selves, to, releases, banned=hidden),
@@ -235,33 +250,14 @@ class Searcher:
             raise QueryError(f"a key is release:object_id, got {key!r}")
         return resolve_key(self.index, release, object_id)
 
-    def _releases(self, asked: Sequence[str], to: str) -> list[str]:
-        """Return the releases to search: those asked for, as far as they have the modality."""
-        if to not in MODALITIES:
-            raise QueryError(f"a modality is one of {', '.join(MODALITIES)}, got {to!r}")
-        unknown = [name for name in asked if name not in self.index.releases]
-        if unknown:
-            raise QueryError(
-                f"{', '.join(unknown)} is no release of this index; it has: "
-                f"{', '.join(self.index.releases)}"
-            )
-        having = [
-            name for name in self.index.releases if self.index.segment(name).info.vectors.get(to, 0)
-        ]
-        chosen = [name for name in having if not asked or name in asked]
-        if not chosen:
-            where = f"release {', '.join(asked)} has" if asked and having else "this index has"
-            there = {
-                modality
-                for name in (asked if asked and having else self.index.releases)
-                for modality, count in self.index.segment(name).info.vectors.items()
-                if count
-            }
-            raise SearchError(f"{where} no {to} vectors, only {', '.join(sorted(there)) or 'none'}")
-        return chosen
-
     def _bridge(self, query: Query, asked: str, to: str) -> tuple[str, str]:
         """Choose the bridge, and which modality of the query goes over it."""
+        if query.space:
+            if asked == "aligned" and to != query.modality:
+                raise SearchError(
+                    f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked'"
+                )
+            return ("same" if to == query.modality else "linked"), query.modality
         if to in query.modalities:
             return "same", to
         aligned = [
@@ -283,11 +279,12 @@ class Searcher:
         """Say whether the query is like what the index holds of its modality."""
         if query.examples is not None:
             return unknown_verdict("the index's own distances are of single objects")
+        home = query.home if own == query.modality else own
         near = nearest(
             self.index,
-            self._vector(query, own, own),
+            self._vector(query, own, home),
             1,
-            space=own,
+            space=home,
             modality=own,
             releases=self.index.releases,
             skip=source,
@@ -295,19 +292,24 @@ class Searcher:
         if not near:
             return unknown_verdict(f"the index has no other {own}")
         side = (query.release or ANY_RELEASE, own)
-        return verdict(self.index.calibration(own), side, near[0].key, near[0].score)
+        return verdict(self.index.calibration(home), side, near[0].key, near[0].score)
 
     def _vector(self, query: Query, own: str, space: str) -> Float32[np.ndarray, " dim"]:
         """Return the query's unit vector in a space, for its modality `own`."""
         if query.examples is not None:
             return combined_vector(query.examples, lambda each: self._vector(each, own, space))
-        if query.raw_vector is None:
+        if not query.brought:
             segment = self.index.segment(str(query.release))
             stored = vector_of(segment, space, own, int(query.row or 0))
             if stored is None:
                 raise SearchError(f"{query.key} has no {own} vector in the space {space!r}")
             return stored
-        vector = self.index.space(own).apply(query.raw_vector[None, :])
+        raw = query.native_vector if space == NATIVE else query.raw_vector
+        if raw is None:
+            raise SearchError(
+                f"{query.text} has no {own} vector for the space {space!r}: it is {query.answered}"
+            )
+        vector = self.index.space(NATIVE if space == NATIVE else own).apply(raw[None, :])
         shared = self.index.to_shared(own, vector) if space == SHARED else vector
         return np.asarray(shared[0], np.float32)
 
@@ -315,19 +317,18 @@ class Searcher:
         """Return the indexed objects that are the query itself."""
         if query.examples is not None:
             return frozenset().union(*(self._selves(each) for each in query.examples.all))
-        if query.raw_vector is None:
+        if not query.brought:
             return frozenset({(str(query.release), int(query.row or 0))})
-        own = query.modality
-        if own not in self.index.info.spaces:
+        if query.home not in self.index.info.spaces:
             return frozenset()
-        return identical(self.index, query, self._vector(query, own, own))
+        return identical(self.index, query, self._vector(query, query.modality, query.home))
 
     def _source(self, query: Query, selves: Places) -> Places:
         """Return every object of the query's source."""
         if query.examples is not None:
             each_source = [self._source(each, self._selves(each)) for each in query.examples.all]
             return frozenset().union(*each_source)
-        start = selves if query.raw_vector is None else selves | here(self.index, query)
+        start = selves if not query.brought else selves | here(self.index, query)
         linked_to = [self.index.links.source(name, row) for name, row in start]
         return frozenset(start).union(*linked_to) if linked_to else frozenset(start)
 
@@ -345,7 +346,7 @@ class Searcher:
                 partner = partners_in(self.index, name, [row], target, to)[0]
                 if partner is not None and (target, partner) not in selves:
                     found.setdefault((target, partner), via)
-        if query.raw_vector is not None:
+        if query.brought:
             for target, row in sorted(here(self.index, query)):
                 if target not in releases:
                     continue
@@ -358,7 +359,9 @@ class Searcher:
         ]
 
 
-def open_searcher(index_dir: Path | str, *, weights: str | None = None) -> Searcher:
+def open_searcher(
+    index_dir: Path | str, *, weights: str | None = None, native_weights: str | None = None
+) -> Searcher:
     """Open an index for searching. No encoder is loaded before a file is brought.
 
     Parameters
@@ -367,6 +370,8 @@ def open_searcher(index_dir: Path | str, *, weights: str | None = None) -> Searc
         Folder of the index.
     weights
         Where the weights of the index's encoder are, if not where the index says.
+    native_weights
+        The same for the encoder of the space ``spectrum_native``.
 
     Raises
     ------
@@ -374,4 +379,8 @@ def open_searcher(index_dir: Path | str, *, weights: str | None = None) -> Searc
         If the folder holds no index of a known format version.
     """
     index = open_index(Path(index_dir))
-    return Searcher(index, lambda: open_same_encoder(index, weights))
+    return Searcher(
+        index,
+        lambda: open_same_encoder(index, weights),
+        lambda: open_same_native(index, native_weights),
+    )

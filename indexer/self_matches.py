@@ -32,29 +32,29 @@ def identical(index: Index, query: Query, vector: Float32[np.ndarray, " dim"]) -
     Parameters
     ----------
     vector
-        Its unit vector in the space of its modality.
+        Its unit vector in the space where it is compared with its own kind.
     """
-    own = query.modality
     close = nearest(
         index,
         vector,
         IDENTICAL_AT_MOST,
-        space=own,
-        modality=own,
+        space=query.home,
+        modality=query.modality,
         releases=list(index.releases),
     )
     return frozenset(
         (each.release, each.row)
         for each in close
-        if _is_equal(index, vector, each) and _agrees(index, query, each.release, each.row)
+        if _is_equal(index, vector, query.home, each)
+        and _agrees(index, query, each.release, each.row)
     )
 
 
-def _is_equal(index: Index, vector: np.ndarray[Any, Any], other: Neighbour) -> bool:
+def _is_equal(index: Index, vector: np.ndarray[Any, Any], space: str, other: Neighbour) -> bool:
     if other.score < IDENTICAL_COSINE - ROUNDED_LENGTH:
         return False
     segment = index.segment(other.release)
-    stored = vector_of(segment, other.modality, other.modality, other.row)
+    stored = vector_of(segment, space, other.modality, other.row)
     return stored is not None and float(vector @ stored) >= IDENTICAL_COSINE
 
 

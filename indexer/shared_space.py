@@ -10,7 +10,8 @@ from jaxtyping import Float16, Int64
 from aion_encoder.heads import Head, load_heads, save_heads
 from indexer.align import ALIGNED_MODALITIES, PAIRS_AT_MOST, Aligned, fit_heads
 from indexer.arrow_tables import numpy_column
-from indexer.compose import Composer, Draft
+from indexer.compose import Composer
+from indexer.drafts import Draft
 from indexer.durable import digest_of, replacing, sha256_of, write_json
 from indexer.layout import (
     aligned_heads_file,

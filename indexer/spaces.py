@@ -51,7 +51,8 @@ class SpaceDescription(BaseModel):
     Attributes
     ----------
     name, modality
-        Of the space; both the same except for ``shared``, which has no modality.
+        Of the space; both the same except for ``shared``, which has no modality, and
+        ``spectrum_native``, whose modality is ``spectrum``.
     encoder
         Digest of the identity of the encoder.
     method
@@ -166,6 +167,7 @@ def fit_space(
     count: int,
     keep: int,
     encoder: str,
+    name: str = "",
     comparable: bool = False,
     reference: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] | None = None,
 ) -> Space:
@@ -185,6 +187,8 @@ def fit_space(
         Dimensions of the space at most, where it is whitened here.
     encoder
         Digest of the identity of the encoder.
+    name
+        Of the space, where it is not that of its modality.
     comparable
         Whether its raw vectors compare by cosine as they are.
     reference
@@ -209,7 +213,7 @@ def fit_space(
         method, fitted_on = "none", 0
         mean = np.zeros(dim)
     description = SpaceDescription(
-        name=modality,
+        name=name or modality,
         modality=modality,
         encoder=encoder,
         method=method,

@@ -8,20 +8,20 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from indexer.encode import Staged
-from indexer.index_model import MODALITY_BITS
+from indexer.index_model import VECTOR_BITS
 
 __all__ = ["StagedVectors"]
 
 
 class StagedVectors:
-    """The raw vectors of one modality of a release, in row order.
+    """The raw vectors of one kind of a release, in row order.
 
     Parameters
     ----------
     staged
         The partitions of the release, in their order.
     modality
-        Which vectors.
+        Which vectors; one of `indexer.index_model.VECTOR_BITS`.
     modalities
         Bit masks of all staged records, partition after partition.
     origin
@@ -35,7 +35,7 @@ class StagedVectors:
         modalities: np.ndarray[Any, Any],
         origin: Int64[np.ndarray, " n"],
     ) -> None:
-        has = (modalities & MODALITY_BITS[modality]) != 0
+        has = (modalities & VECTOR_BITS[modality]) != 0
         place = np.cumsum(has) - 1
         self._places = place[origin[has[origin]]]
         with_modality = [each for each in staged if each.vectors.get(modality, 0)]

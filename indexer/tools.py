@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aion_encoder.encoded import Encoded
 from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity
-from aion_encoder.observations import Observation
+from aion_encoder.observations import Observation, Spectrum
 from indexer import readers
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.records import Partition, Record, Reject
 
-__all__ = ["EncoderLike", "Tools"]
+if TYPE_CHECKING:
+    from aion_encoder.universal_spectra import EncodedSpectra, NativeSpectrum
+
+__all__ = ["EncoderLike", "NativeEncoderLike", "Tools"]
 
 
 class EncoderLike(Protocol):
@@ -34,11 +37,31 @@ class EncoderLike(Protocol):
         """Encode observations."""
 
 
+class NativeEncoderLike(Protocol):
+    """What a build asks of the universal spectral tokenizer.
+
+    See `aion_encoder.universal_spectra.UniversalSpectraEncoder`.
+    """
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """Which model it is."""
+
+    def encode(self, spectra: "Sequence[NativeSpectrum | Spectrum]") -> "EncodedSpectra":
+        """Encode spectra."""
+
+
 def _open_encoder(weights: str) -> EncoderLike:
     # Imported here: it loads torch.
     from aion_encoder.encoder import open_encoder
 
     return open_encoder(weights)
+
+
+def _open_native(weights: str) -> NativeEncoderLike:
+    from aion_encoder.universal_spectra import open_universal_encoder
+
+    return open_universal_encoder(weights)
 
 
 @dataclass(frozen=True)
@@ -49,11 +72,14 @@ class Tools:
     ----------
     open_encoder
         Opens weights.
+    open_native
+        Opens weights of the universal spectral tokenizer.
     partitions, read_partition, ignored_files
         As in `indexer.readers`.
     """
 
     open_encoder: Callable[[str], EncoderLike] = _open_encoder
+    open_native: Callable[[str], NativeEncoderLike] = _open_native
     partitions: Callable[[Manifest, ReleaseManifest], list[Partition]] = readers.partitions
     read_partition: Callable[[Manifest, ReleaseManifest, Partition], Iterator[Record | Reject]] = (
         readers.read_partition

@@ -12,8 +12,8 @@ from indexer.arrow_tables import numpy_column, read_parquet
 from indexer.durable import sha256_of
 from indexer.errors import BuildError, IndexerError
 from indexer.fill import blocks_of
-from indexer.index_file import Index, read_index_file
-from indexer.index_model import IndexInfo
+from indexer.index_file import Index, read_index_file, read_native_identity
+from indexer.index_model import NATIVE, IndexInfo
 from indexer.layout import INDEX_FILE, units_on_disk
 from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
@@ -114,6 +114,7 @@ def verify(
             opened = Index(root, info)
             for segment in opened.segments.values():
                 _segment(opened, segment, found)
+            _native(opened, found)
             _links(opened, found)
             _readouts(opened, found)
             _unclaimed(opened, found)
@@ -207,7 +208,8 @@ def _vectors(
 ) -> None:
     what = f"{segment.name}: {modality} in space {space}"
     rows, vectors = segment.vectors(space, modality)
-    known = segment.info.vectors.get(modality, 0)
+    # Of the native vectors the rows alone say how many there are: some spectra may be refused.
+    known = len(rows) if space == NATIVE else segment.info.vectors.get(modality, 0)
     found.expect(
         len(rows) == len(vectors) == known,
         f"{what}: {known} vectors are listed, {len(vectors)} are there for {len(rows)} objects",
@@ -236,6 +238,16 @@ def _vectors(
         found.expect(
             counts[0] == 1 and nearest[0, 0] in rows,
             f"{what}: the FAISS file must answer with rows of this segment",
+        )
+
+
+def _native(index: Index, found: _Examination) -> None:
+    identity = read_native_identity(index.path, index.info)
+    if identity is not None:
+        named = index.space(NATIVE).identity
+        found.expect(
+            identity.digest == named,
+            f"space {NATIVE} must be of the encoder that it names, {named}, got {identity.digest}",
         )
 
 

@@ -1,10 +1,13 @@
 """What an index must hold after a build, and whether it does so already."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyarrow as pa
 
+from aion_encoder.identity import EncoderIdentity
 from indexer.durable import digest_of, sha256_of
+from indexer.index_file import read_native_identity
 from indexer.index_model import IndexInfo, InputsInfo
 from indexer.plan import Plan, ReleasePlan, changed_date, inputs_info, listing_digest
 from indexer.record_table import reject_table
@@ -15,11 +18,18 @@ __all__ = ["Wanted"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the index must hold after the build."""
+    """What the index must hold after the build.
+
+    Attributes
+    ----------
+    native
+        Who encodes spectra beside `encoder`; None if nobody does.
+    """
 
     plan: Plan
     encoder: EncoderLike
     tools: Tools
+    native: EncoderIdentity | None = None
 
     @property
     def manifest_sha256(self) -> str:
@@ -32,25 +42,32 @@ class Wanted:
         rejects = [(each, "") for each in self.tools.ignored_files(self.plan.manifest)]
         return reject_table(rejects, "")
 
-    def is_met_by(self, info: IndexInfo) -> bool:
-        """Say whether an index already holds just this."""
+    def is_met_by(self, info: IndexInfo, root: Path) -> bool:
+        """Say whether an index already holds just this; its files lie below `root`."""
         return (
             info.manifest.sha256 == self.manifest_sha256
             and info.encoder.digest == self.encoder.identity.digest
             and list(info.releases) == [each.release.name for each in self.plan.releases]
-            and all(self.unchanged(each, info) for each in self.plan.releases)
+            and all(self.unchanged(each, info, root) for each in self.plan.releases)
             and info.unclaimed_files == len(self.unclaimed())
         )
 
-    def unchanged(self, release: ReleasePlan, info: IndexInfo) -> bool:
+    def unchanged(self, release: ReleasePlan, info: IndexInfo, root: Path) -> bool:
         """Say whether the segment of a release can stay as it is."""
         known = info.releases.get(release.release.name)
         return (
             known is not None
             and known.manifest == release.config
             and info.encoder.digest == self.encoder.identity.digest
+            and (release.release.modality != "spectrum" or self._same_native(info, root))
             and self._same_files(release, known.inputs)
         )
+
+    def _same_native(self, info: IndexInfo, root: Path) -> bool:
+        there = read_native_identity(root, info)
+        if there is None or self.native is None:
+            return there is self.native
+        return there.digest == self.native.digest
 
     def _same_files(self, release: ReleasePlan, inputs: InputsInfo) -> bool:
         if listing_digest(release.files) != inputs.listing:

@@ -45,10 +45,11 @@ def draw_query(
         draw_verdict(verdict)
         if query.key:
             _draw_same_source(searcher, str(query.key))
-        if query.assumptions:
+        said = {**query.assumptions, **({"answer": query.answered} if query.answered else {})}
+        if said:
             read = "file" if query.key is None else "question"
             st.markdown(f"**How the {read} was read**")
-            st.html(notes_html(query.assumptions))
+            st.html(notes_html(said))
 
 
 def _draw_same_source(searcher: Searcher, key: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from aion_encoder.observations import Observation
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.readers.records import Value, standard_columns
 
 __all__ = ["Found", "Refused", "SpectrumOptions"]
@@ -18,7 +19,7 @@ class Found:
     Parameters
     ----------
     observation
-        What was read.
+        What was read; None for a spectrum that AION-1 does not take.
     object_id
         As the file names it; empty if it does not.
     ra_deg, dec_deg
@@ -31,9 +32,12 @@ class Found:
         Name of what had to be assumed to a sentence about it.
     survey
         AION-1's name of the survey that the file states; empty if it states none.
+    native
+        A spectrum as the file has it, if that is more than `observation` holds: on its own grid,
+        without errors where there are none.
     """
 
-    observation: Observation
+    observation: Observation | None
     object_id: str = ""
     ra_deg: float = math.nan
     dec_deg: float = math.nan
@@ -41,15 +45,28 @@ class Found:
     row: int = 0
     assumptions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     survey: str = ""
+    native: NativeSpectrum | None = None
 
 
 @dataclass(frozen=True)
 class Refused:
-    """One object of a file that cannot be encoded, and why."""
+    """One object of a file that AION-1 does not take, and why.
+
+    Parameters
+    ----------
+    reason
+        In words.
+    object_id, row
+        As of `Found`.
+    instead
+        The same object for the universal spectral tokenizer, if that takes it: `native` is set,
+        `observation` is not.
+    """
 
     reason: str
     object_id: str = ""
     row: int = 0
+    instead: Found | None = None
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def read_loose_files(
                 yield Reject(found.object_id, name, found.row, found.reason)
                 continue
             named = _named(found, release.catalogue, catalogue.get(name))
+            assert named.observation is not None
             if not named.object_id:
                 yield Reject("", name, named.row, "the file does not say which object this is")
                 continue

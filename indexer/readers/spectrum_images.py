@@ -10,12 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from aion_encoder.errors import ObservationError
 from indexer.readers.fits_files import header_float, header_text, pixels
 from indexer.readers.found import Found, Refused, SpectrumOptions
 from indexer.readers.records import standard_columns
 from indexer.readers.sky import header_position
-from indexer.readers.spectrum_numbers import Noise, SpectrumNumbers, spectrum_from_numbers
+from indexer.readers.spectrum_numbers import (
+    Noise,
+    SpectrumNumbers,
+    found_in,
+    spectrum_from_numbers,
+)
 from indexer.readers.spectrum_tables import stated_medium, stated_survey
 
 __all__ = ["find_lamost", "find_wcs_spectrum", "wcs_line"]
@@ -138,11 +142,9 @@ def _noise(
 def _found(
     numbers: SpectrumNumbers, header: Mapping[str, Any], options: SpectrumOptions
 ) -> Found | Refused:
-    try:
-        spectrum, assumptions = spectrum_from_numbers(numbers, options)
-    except ObservationError as error:
-        return Refused(str(error))
+    read = spectrum_from_numbers(numbers, options)
     ra_deg, dec_deg = header_position(header)
     redshift = header_float(header, "REDSHIFT", "Z")
     columns = standard_columns(redshift=redshift, redshift_ok=math.isfinite(redshift))
-    return Found(spectrum, "", ra_deg, dec_deg, columns, 0, assumptions, numbers.survey)
+    survey, assumptions = numbers.survey, read.assumptions
+    return found_in(read, Found(None, "", ra_deg, dec_deg, columns, 0, assumptions, survey))

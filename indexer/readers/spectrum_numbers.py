@@ -4,12 +4,14 @@ Every spectrum that is not in a survey's own layout passes here. What the file d
 the person did not say is assumed, and every assumption is put into words.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from aion_encoder.errors import ObservationError
 from aion_encoder.observations import Spectrum
+from aion_encoder.universal_spectra import NativeSpectrum, native_spectrum, prepare
 from aion_encoder.wavelengths import (
     AXIS_UNITS,
     FREQUENCY_UNITS,
@@ -26,9 +28,9 @@ from indexer.readers.fluxes import (
     guess_flux_scale,
     reads_as_error,
 )
-from indexer.readers.found import SpectrumOptions
+from indexer.readers.found import Found, Refused, SpectrumOptions
 
-__all__ = ["Noise", "SpectrumNumbers", "spectrum_from_numbers"]
+__all__ = ["Noise", "ReadSpectrum", "SpectrumNumbers", "found_in", "spectrum_from_numbers"]
 
 Noise = Literal["ivar", "error", "variance", "unnamed", "none"]
 
@@ -69,17 +71,36 @@ class SpectrumNumbers:
     survey: str = ""
 
 
-def spectrum_from_numbers(
-    numbers: SpectrumNumbers, options: SpectrumOptions
-) -> tuple[Spectrum, dict[str, str]]:
-    """Return the spectrum and what was assumed, in words.
+@dataclass(frozen=True, eq=False)
+class ReadSpectrum:
+    """A spectrum for either model.
+
+    Attributes
+    ----------
+    spectrum
+        What AION-1 gets; None if it does not take it.
+    refusal
+        Why it does not; else empty.
+    native
+        What the universal spectral tokenizer gets, which needs no errors and no range; None if it
+        does not take it either.
+    assumptions
+        What was assumed, in words, for the model that is first to answer.
+    """
+
+    spectrum: Spectrum | None
+    refusal: str
+    native: NativeSpectrum | None
+    assumptions: dict[str, str]
+
+
+def spectrum_from_numbers(numbers: SpectrumNumbers, options: SpectrumOptions) -> ReadSpectrum:
+    """Return the spectrum for both models and what was assumed, in words.
 
     Raises
     ------
     ReadError
         If units cannot be understood or guessed.
-    aion_encoder.errors.ObservationError
-        If the result cannot be encoded.
     """
     assumptions: dict[str, str] = {}
     wavelength = _wavelength(numbers, options, assumptions)
@@ -89,17 +110,51 @@ def spectrum_from_numbers(
     mask = np.zeros(flux.shape, bool) if numbers.mask is None else np.asarray(numbers.mask, bool)
     survey = _survey(numbers, options, assumptions)
     order = _ascending(wavelength, assumptions)
-    with np.errstate(over="ignore"):
-        return (
-            Spectrum(
+    known = None if numbers.noise is None or numbers.noise_kind == "none" else ivar
+    native = _native(flux * factor, wavelength, known, mask)
+    try:
+        with np.errstate(over="ignore"):
+            spectrum = Spectrum(
                 flux=(flux * factor)[order].astype(np.float32),
                 ivar=ivar[order].astype(np.float32),
                 wavelength_angstrom=wavelength[order].astype(np.float32),
                 survey=survey,
                 mask=mask[order],
-            ),
-            assumptions,
-        )
+            )
+    except ObservationError as error:
+        # What is assumed for AION-1 alone, whose tokens it would get and with what errors.
+        kept = {n: words for n, words in assumptions.items() if n != "survey"}
+        if known is None:
+            kept.pop("noise")
+        return ReadSpectrum(None, str(error), native, kept)
+    return ReadSpectrum(spectrum, "", native, assumptions)
+
+
+def found_in(read: ReadSpectrum, found: Found) -> Found | Refused:
+    """Return the object that a spectrum is of, for whichever model takes it.
+
+    Parameters
+    ----------
+    found
+        All else that is known of it.
+    """
+    filled = replace(found, observation=read.spectrum, native=read.native)
+    if read.spectrum is not None:
+        return filled
+    instead = None if read.native is None else filled
+    return Refused(read.refusal, found.object_id, found.row, instead)
+
+
+def _native(
+    flux: np.ndarray, wavelength: np.ndarray, ivar: np.ndarray | None, mask: np.ndarray
+) -> NativeSpectrum | None:
+    """Return the spectrum on its own grid, if there is enough of it to be encoded."""
+    try:
+        spectrum = native_spectrum(flux, wavelength, ivar, mask)
+        prepare(spectrum)
+    except ObservationError:
+        return None
+    return spectrum
 
 
 def _wavelength(

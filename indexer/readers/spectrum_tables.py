@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from aion_encoder.errors import ObservationError
 from indexer.errors import ReadError
 from indexer.readers.columns import plain_value
 from indexer.readers.fits_files import header_float, header_text
@@ -14,7 +13,12 @@ from indexer.readers.found import Found, Refused, SpectrumOptions
 from indexer.readers.object_ids import clean_text
 from indexer.readers.records import standard_columns
 from indexer.readers.sky import header_position
-from indexer.readers.spectrum_numbers import Noise, SpectrumNumbers, spectrum_from_numbers
+from indexer.readers.spectrum_numbers import (
+    Noise,
+    SpectrumNumbers,
+    found_in,
+    spectrum_from_numbers,
+)
 from indexer.readers.tables import PlainTable
 
 __all__ = ["find_table_spectra", "stated_medium", "stated_survey"]
@@ -189,25 +193,23 @@ def _spectrum(
         medium=stated_medium(table.header, name),
         survey=stated_survey(header),
     )
-    try:
-        spectrum, assumptions = spectrum_from_numbers(numbers, options)
-    except ObservationError as error:
-        return Refused(str(error), object_id, row or 0)
+    read = spectrum_from_numbers(numbers, options)
     if table.notes:
-        assumptions["rows"] = "; ".join(table.notes)
+        read.assumptions["rows"] = "; ".join(table.notes)
     upper = {str(key).upper(): value for key, value in header.items()}
     ra_deg, dec_deg = header_position(upper)
     redshift = header_float(upper, "REDSHIFT", "Z")
-    return Found(
-        spectrum,
+    found = Found(
+        None,
         object_id,
         ra_deg,
         dec_deg,
         standard_columns(redshift=redshift, redshift_ok=bool(np.isfinite(redshift))),
         row or 0,
-        assumptions,
+        read.assumptions,
         numbers.survey,
     )
+    return found_in(read, found)
 
 
 def _cell(values: np.ndarray, row: int | None) -> np.ndarray:

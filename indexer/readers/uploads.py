@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aion_encoder.observations import Observation, Spectrum
 from aion_encoder.surveys import SURVEYS
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.errors import ReadError, SeveralObjectsError
 from indexer.readers.file_kinds import Content, read_content
 from indexer.readers.found import Found, Refused, SpectrumOptions
@@ -29,7 +30,7 @@ class Upload:
     Parameters
     ----------
     observation
-        What the encoder gets.
+        What AION-1 gets; None for a spectrum that it does not take.
     assumptions
         What was assumed, chosen or done to read the files: name to sentence.
     object_id
@@ -45,9 +46,13 @@ class Upload:
         Of the file's bytes; of the files one after the other if there are several.
     file_name
         Without folders; several are joined with a comma.
+    native
+        What the universal spectral tokenizer gets of a spectrum; None if it does not take it.
+    refusal
+        Why AION-1 does not take it, where `observation` is None.
     """
 
-    observation: Observation
+    observation: Observation | None
     assumptions: Mapping[str, str]
     object_id: str
     survey: str
@@ -56,6 +61,8 @@ class Upload:
     redshift: float
     sha256: str
     file_name: str
+    native: NativeSpectrum | None = None
+    refusal: str = ""
 
 
 def read_image_file(
@@ -104,8 +111,9 @@ def read_spectrum_file(
 ) -> Upload:
     """Read a spectrum from one file, or from a file of fluxes and one of errors.
 
-    SDSS and DESI files, tables (FITS, ECSV, VOTable, CSV, text) and one-dimensional images are
-    read. What a person states goes before what the file says.
+    Any grid is taken: what lies outside AION-1's range or has no errors goes to the universal
+    spectral tokenizer. SDSS and DESI files, tables (FITS, ECSV, VOTable, CSV, text) and
+    one-dimensional images are read. What a person states goes before what the file says.
 
     Parameters
     ----------
@@ -134,7 +142,7 @@ def read_spectrum_file(
     options = SpectrumOptions(survey, wavelength_unit, flux_unit, medium, target_id)
     upload = _upload(find_spectra([*contents, *more], options), contents, target_id)
     spectrum = upload.observation
-    if survey is None or spectrum.survey == survey or not isinstance(spectrum, Spectrum):
+    if survey is None or not isinstance(spectrum, Spectrum) or spectrum.survey == survey:
         return upload
     return dataclasses.replace(
         upload,
@@ -166,6 +174,9 @@ def _upload(
 ) -> Upload:
     names = ", ".join(content.name for content in contents)
     one = _chosen(found, names, wanted)
+    refusal = ""
+    if isinstance(one, Refused) and one.instead is not None:
+        refusal, one = one.reason, one.instead
     if isinstance(one, Refused):
         who = f"{one.object_id}: " if len(found) > 1 and one.object_id else ""
         raise ReadError(f"{names}: {who}{one.reason}")
@@ -181,7 +192,16 @@ def _upload(
         redshift=float(redshift),
         sha256=_digest(contents),
         file_name=names,
+        native=_native_of(one),
+        refusal=refusal,
     )
+
+
+def _native_of(found: Found) -> NativeSpectrum | None:
+    if found.native is None and isinstance(found.observation, Spectrum):
+        # Just as an index is built: a file that is in it finds itself.
+        return NativeSpectrum.of(found.observation)
+    return found.native
 
 
 def _chosen(found: Sequence[Found | Refused], names: str, wanted: str | None) -> Found | Refused:
@@ -196,7 +216,7 @@ def _chosen(found: Sequence[Found | Refused], names: str, wanted: str | None) ->
         )
     if len(found) == 1:
         return found[0]
-    good = [each for each in found if isinstance(each, Found)]
+    good = [each for each in found if isinstance(each, Found) or each.instead is not None]
     if len(good) == 1:
         return good[0]
     if not good:

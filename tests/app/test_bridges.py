@@ -1,5 +1,7 @@
 """Words of the bridges."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.bridges import bridge_of, explanation, held_out_words, linked_pairs
@@ -49,6 +51,14 @@ def test_own_space_crosses_nothing(searcher, image):
     text = explained(searcher, image, "same", "image")
     assert text.startswith("**Own space**\n\nNothing is crossed")
     assert "random pairs" in text
+
+
+def test_which_model_answered_is_told_beside_the_bridge(searcher, image):
+    assert "Which model answered" not in explained(searcher, image, "same", "image")
+    asked = replace(image, answered="answered in 'spectrum_native' by x; *bold* $y$")
+    assert explained(searcher, asked, "same", "image").endswith(
+        "**Which model answered**\n\nAnswered in 'spectrum\\_native' by x; \\*bold\\* \\$y\\$."
+    )
 
 
 def test_the_bridge_of_an_answer(image):

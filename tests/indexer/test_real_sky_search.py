@@ -12,10 +12,12 @@ from astropy.io import fits
 from click.testing import CliRunner
 
 from indexer.cli import main
+from indexer.index_file import open_index
 
 REPOSITORY = Path(__file__).parents[2]
 ROOT = Path(os.environ.get("REAL_SKY_ROOT") or REPOSITORY / ".." / "shared" / "real_sky")
-SDSS = ROOT / "spectra" / "sdss"
+SPECTRA = ROOT / "spectra"
+SDSS = SPECTRA / "sdss"
 IMAGES = ROOT / "images"
 GAIA = ROOT / "gaia_xp"
 
@@ -64,6 +66,45 @@ def test_two_observations_of_one_galaxy_are_each_others_nearest_spectra(index: P
     one, other = SDSS / "spec-0266-51602-0166.fits", SDSS / "spec-0266-51630-0174.fits"
     assert first_key(index, "--spectrum", one) == key_of(index, "266-51630-174")
     assert first_key(index, "--spectrum", other) == key_of(index, "266-51602-166")
+
+
+def test_every_spectrum_has_a_vector_by_the_tokenizer_of_any_grid(index: Path) -> None:
+    opened = open_index(index)
+    assert opened.native_encoder is not None
+    for segment in opened.segments.values():
+        spectra = segment.rows_with("spectrum")
+        assert ("spectrum_native" in segment.info.spaces) == bool(len(spectra))
+        if len(spectra):
+            np.testing.assert_array_equal(segment.vectors("spectrum_native")[0], spectra)
+
+
+def test_they_are_so_for_the_tokenizer_of_any_grid_too(index: Path) -> None:
+    native = ("--space", "spectrum_native")
+    one, other = SDSS / "spec-0266-51602-0166.fits", SDSS / "spec-0266-51630-0174.fits"
+    assert first_key(index, "--spectrum", one, *native) == key_of(index, "266-51630-174")
+    assert first_key(index, "--spectrum", other, *native) == key_of(index, "266-51602-166")
+    answer = search(index, "--object", "266-51630-174", *native)
+    assert answer["receipt"]["spaces"] == ["spectrum_native"]
+    assert answer["hits"][0]["key"] == key_of(index, "266-51602-166")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("XShooter_XQ100.fits.gz",),
+        ("UM184_nF.fits", "UM184_nE.fits"),
+        ("ZTF20abucjsa_20200909_LT_v1.ascii",),
+        ("spec-58397-EG014118N254444M01_sp03-031.fits",),
+    ],
+)
+def test_spectra_of_other_instruments_are_answered_on_their_own_grids(
+    index: Path, names: tuple[str, ...]
+) -> None:
+    files = [SPECTRA / "other" / name for name in names]
+    answer = search(index, "--spectrum", *files, "--space", "spectrum_native", "-k", "3")
+    assert answer["receipt"]["spaces"] == ["spectrum_native"]
+    assert answer["query"]["answered"].startswith("answered in 'spectrum_native' by the universal")
+    assert len(answer["hits"]) == 3
 
 
 def test_the_ascii_twin_of_a_spectrum_gives_the_same_vector() -> None:

@@ -362,8 +362,12 @@ def test_spectra_that_cannot_be_encoded_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ReadError, match=r"^m.fits: all pixels are masked"):
         read_spectrum_file([masked])
     Table({"wavelength": WAVELENGTH + 20000, "flux": FLUX}).write(tmp_path / "ir.csv")
-    with pytest.raises(ReadError, match=r"^ir.csv: no overlap with 3500-10462 A"):
-        read_spectrum_file([tmp_path / "ir.csv"])
+    infrared = read_spectrum_file([tmp_path / "ir.csv"])
+    assert infrared.observation is None
+    assert infrared.refusal.startswith("no overlap with 3500-10462 A")
+    assert infrared.native is not None
+    assert infrared.native.ivar is None
+    assert not {"survey", "noise"} & set(infrared.assumptions)
     Table({"wavelength": WAVELENGTH[:50], "flux": FLUX[:50]}).write(tmp_path / "short.csv")
     with pytest.raises(ReadError, match="too few pixels: AION-1 needs 200"):
         read_spectrum_file([tmp_path / "short.csv"])

@@ -1,0 +1,52 @@
+"""A segment of the next index while it is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float32
+
+from indexer.assemble import Assembled
+from indexer.index_model import ReleaseInfo
+from indexer.spaces import Space
+from indexer.staged_vectors import StagedVectors
+
+__all__ = ["Draft", "through"]
+
+
+@dataclass
+class Draft:
+    """A segment of the next index while it is made.
+
+    Attributes
+    ----------
+    name
+        The release.
+    unit
+        Its folder, relative to the next index.
+    kept
+        What is published of it, if it stays as it is; else None.
+    assembled
+        Its objects, if it is new; else None.
+    spaces
+        Modalities that have vectors, per space.
+    """
+
+    name: str
+    unit: str
+    kept: ReleaseInfo | None
+    assembled: Assembled | None
+    spaces: dict[str, tuple[str, ...]]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities of which it has vectors."""
+        if self.assembled is not None:
+            return tuple(self.assembled.raw)
+        assert self.kept is not None
+        return tuple(name for name, count in self.kept.vectors.items() if count)
+
+
+def through(space: Space, raw: StagedVectors) -> Callable[[slice], Float32[np.ndarray, "n dim"]]:
+    """Return what gives a slice of raw vectors as vectors of a space."""
+    return lambda chosen: space.apply(raw.take(chosen))
