@@ -531,7 +531,7 @@ def test_inverted_lists_are_re_ranked_exactly(
         "recipe": "ivf_sq8",
         "vectors": 160,
         "lists": 64,
-        "nprobe": 16,
+        "nprobe": 48,
     }
     assert hits.receipt["searched"]["demo-hsc"]["recipe"] == "flat"
     vectors = all_vectors(searcher, "image", "image")
