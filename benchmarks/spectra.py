@@ -22,7 +22,6 @@ from aion_encoder.observations import Spectrum
 from aion_encoder.training.native import NativeRow, NativeSky, native_sky, pack_native
 from aion_encoder.training.universal_spectra.resampling import coarser, finer
 from aion_encoder.universal_spectra import (
-    NativeSpectrum,
     UniversalSpectraEncoder,
     open_universal_encoder,
 )
@@ -52,11 +51,6 @@ AION = ("sdss", "desi")
 """Instruments whose spectra AION-1 takes."""
 
 STELLAR = {"temperature": "temperature_k", "gravity": "logg", "metallicity": "feh"}
-
-
-def native(row: NativeRow) -> NativeSpectrum:
-    """Return a packed spectrum as the encoder takes it."""
-    return NativeSpectrum(row.flux, row.wavelength_angstrom, row.ivar, row.mask)
 
 
 def held_out(folder: Path, sources: int) -> NativeSky:
@@ -94,7 +88,7 @@ def means_of(
     found = []
     for part in np.array_split(rows, max(1, len(rows) // 100)):
         spectra = [sky.spectrum(instrument, int(row)) for row in part]
-        changed = [native(row if change is None else change(row)) for row in spectra]
+        changed = [(row if change is None else change(row)).spectrum for row in spectra]
         found.append(np.nan_to_num(encoder.encode(changed).vectors))
     return np.concatenate(found)
 
@@ -230,15 +224,14 @@ def measure(
                 cache / f"{name}-{word}.npy",
                 lambda n=name, c=change: means_of(encoder, sky, n, some, c),
             )
-            gallery = np.concatenate([some, test[resampled:]])
             resampling[f"{name} {word}"] = {
                 "learned": overlap_at(
                     learned(means[name][some]),
                     learned(changed),
-                    learned(means[name][gallery]),
+                    learned(means[name][test]),
                     10,
                 ),
-                "mean": overlap_at(means[name][some], changed, means[name][gallery], 10),
+                "mean": overlap_at(means[name][some], changed, means[name][test], 10),
             }
     return {
         "weights": encoder.identity.repository,

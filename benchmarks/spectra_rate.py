@@ -5,7 +5,7 @@ import time
 import torch
 
 from aion_encoder.training.native import NativeSky
-from aion_encoder.universal_spectra import NativeSpectrum, UniversalSpectraEncoder
+from aion_encoder.universal_spectra import UniversalSpectraEncoder
 
 __all__ = ["rates"]
 
@@ -18,12 +18,7 @@ def rates(encoder: UniversalSpectraEncoder, sky: NativeSky) -> dict[str, float]:
     found: dict[str, float] = {"threads": float(torch.get_num_threads())}
     for instrument in ("sdss", "desi", "galah", "apogee"):
         count = min(SPECTRA, len(sky))
-        spectra = []
-        for row in range(count):
-            packed = sky.spectrum(instrument, row)
-            spectra.append(
-                NativeSpectrum(packed.flux, packed.wavelength_angstrom, packed.ivar, packed.mask)
-            )
+        spectra = [sky.spectrum(instrument, row).spectrum for row in range(count)]
         taken = []
         for _ in range(ROUNDS):
             began = time.perf_counter()

@@ -5,6 +5,8 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -62,17 +64,16 @@ def _card(
     write_card(checkpoint, measures, asdict(recipe), sky, work / "logs", hours, told)
 
 
-def _spectra(work: Path, recipe: Path | None, device: str, threads: int) -> None:
-    from aion_encoder.training.means import Means
-    from aion_encoder.training.universal_spectra.stages import run
-
-    with tqdm(unit="step") as bar:
+@contextmanager
+def _watched(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar, and give what moves it."""
+    with tqdm(desc=name, unit="step") as bar:
 
         def advance(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        run(work, recipe, Means(device, threads, advance))
+        yield advance
 
 
 @click.command()
@@ -105,14 +106,18 @@ def main(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     import torch
 
-    from aion_encoder.training.means import Means, best_device, hardware
+    from aion_encoder.devices import device_named
+    from aion_encoder.training.means import Means, hardware
     from aion_encoder.training.stages import recipe_from, run_stage
 
-    device = best_device() if device == "auto" else device
+    device = str(device_named(device))
     torch.set_num_threads(threads)
     work.mkdir(parents=True, exist_ok=True)
     if stage == SPECTRA:
-        _spectra(work, recipe, device, threads)
+        from aion_encoder.training.universal_spectra.stages import run
+
+        with _watched(stage) as advance:
+            run(work, recipe, Means(device, threads, advance))
         if install:
             shutil.copytree(work / "checkpoint", CHECKPOINTS / "spectra-demo", dirs_exist_ok=True)
         return
@@ -121,12 +126,7 @@ def main(
         if name == "card":
             _card(work, recipe, held_out, gallery, asking, threads)
         else:
-            with tqdm(desc=name, unit="step") as bar:
-
-                def advance(done: int, total: int, bar: "tqdm[None]" = bar) -> None:
-                    bar.total = total
-                    bar.update(done - bar.n)
-
+            with _watched(name) as advance:
                 run_stage(name, work, recipe_from(recipe), Means(device, threads, advance))
             hours_file = work / "hours.json"
             hours = json.loads(hours_file.read_text()) if hours_file.exists() else {}

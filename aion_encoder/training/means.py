@@ -1,10 +1,13 @@
 """What a stage of training works with: where it computes, in how many processes, who watches."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
 
-__all__ = ["Means", "best_device", "hardware"]
+__all__ = ["Means", "hardware"]
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,21 @@ class Means:
         if self.progress is not None:
             self.progress(done, total)
 
+    def spread(
+        self, task: Callable[..., None], calls: Sequence[tuple[Any, ...]], total: int
+    ) -> None:
+        """Run a task over several processes, once for each tuple of arguments.
 
-def best_device() -> str:
-    """Return ``cuda`` where torch sees a GPU, ``cpu`` otherwise."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+        Parameters
+        ----------
+        total
+            Pieces of the whole work, those included that were done before.
+        """
+        with ProcessPoolExecutor(self.jobs, get_context("spawn")) as pool:
+            waiting = [pool.submit(task, *call) for call in calls]
+            for done, future in enumerate(as_completed(waiting), total - len(calls) + 1):
+                future.result()
+                self.tell(done, total)
 
 
 def hardware(device: str, threads: int) -> str:

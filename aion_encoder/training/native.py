@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from aion_encoder.universal_spectra.spectrum import NativeSpectrum as Spectrum
 from demo_sky.native import NATIVE_INSTRUMENTS, NativeSpectrum, observe_native
 
 __all__ = ["NativeRow", "NativeSky", "native_sky", "pack_native"]
@@ -42,6 +43,11 @@ class NativeRow(NamedTuple):
     flux: np.ndarray
     ivar: np.ndarray
     mask: np.ndarray
+
+    @property
+    def spectrum(self) -> Spectrum:
+        """The same as the universal spectral tokenizer takes it."""
+        return Spectrum(self.flux, self.wavelength_angstrom, self.ivar, self.mask)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -114,14 +112,12 @@ def stage_sky(work: Path, recipe: Recipe, by: Means) -> None:
     """Simulate and pack the training sources that are not there yet."""
     (work / "sky").mkdir(parents=True, exist_ok=True)
     paths = _chunks(work, recipe, max(recipe.sources, recipe.codec_sources))
-    missing = {k: path for k, path in enumerate(paths) if not path.exists()}
     calls = [
-        (path, recipe.seed, k * recipe.chunk, (k + 1) * recipe.chunk) for k, path in missing.items()
+        (path, recipe.seed, k * recipe.chunk, (k + 1) * recipe.chunk)
+        for k, path in enumerate(paths)
+        if not path.exists()
     ]
-    with ProcessPoolExecutor(by.jobs, get_context("spawn")) as pool:
-        for done, future in enumerate(as_completed([pool.submit(pack, *call) for call in calls])):
-            future.result()
-            by.tell(len(paths) - len(calls) + done + 1, len(paths))
+    by.spread(pack, calls, len(paths))
 
 
 def _started(recipe: Recipe, folder: str) -> Any:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from aion_encoder.training.universal_spectra.train import UstRecipe
 from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS
 
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ __all__ = ["card"]
 
 
 def card(
-    training: UstRecipe,
     recipe: "Recipe",
     log: Sequence[Mapping[str, Any]],
     hours: float,
@@ -28,6 +26,7 @@ def card(
     hours, machine
         What the run took, simulation included, and on what.
     """
+    training = recipe.training
     model = training.model
     steps = log[-1]["step"] if log else 0
     lines = [

@@ -20,7 +20,6 @@ from aion_encoder.training.universal_spectra.views import VIEWS
 from aion_encoder.universal_spectra.batches import SpectrumBatch
 from aion_encoder.universal_spectra.patches import PATCH_PX, lay_out
 from aion_encoder.universal_spectra.preparation import HIGHEST_SNR, prepare
-from aion_encoder.universal_spectra.spectrum import NativeSpectrum
 from demo_sky.native import observe_native
 
 __all__ = ["Examples", "ViewExamples", "read_examples", "write_examples"]
@@ -29,7 +28,7 @@ __all__ = ["Examples", "ViewExamples", "read_examples", "write_examples"]
 def _prepared(row: NativeRow) -> tuple[np.ndarray, np.ndarray]:
     """Return flux and sigma in patches; all sigma 0 if the spectrum is refused."""
     try:
-        ready = prepare(NativeSpectrum(row.flux, row.wavelength_angstrom, row.ivar, row.mask))
+        ready = prepare(row.spectrum)
     except ObservationError:
         empty = np.zeros((len(lay_out(row.wavelength_angstrom).pixels), PATCH_PX), np.float16)
         return empty, empty

@@ -7,9 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -63,21 +61,12 @@ def _examples(work: Path, recipe: Recipe, by: Means) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     count = -(-recipe.sources // recipe.chunk)
     paths = [folder / f"{number:04d}.npz" for number in range(count)]
-    missing = [number for number in range(count) if not paths[number].exists()]
-    with ProcessPoolExecutor(by.jobs, get_context("spawn")) as pool:
-        waiting = [
-            pool.submit(
-                write_examples,
-                paths[number],
-                recipe.seed,
-                number * recipe.chunk,
-                (number + 1) * recipe.chunk,
-            )
-            for number in missing
-        ]
-        for done, future in enumerate(as_completed(waiting), 1):
-            future.result()
-            by.tell(count - len(missing) + done, count)
+    calls = [
+        (path, recipe.seed, number * recipe.chunk, (number + 1) * recipe.chunk)
+        for number, path in enumerate(paths)
+        if not path.exists()
+    ]
+    by.spread(write_examples, calls, count)
     return paths
 
 
@@ -99,7 +88,7 @@ def release(
     if log:
         draw_losses(log, keys, checkpoint / "losses.png")
         draw_losses(log, pairs, checkpoint / "agreement.png")
-    (checkpoint / "README.md").write_text(card(recipe.training, recipe, log, hours, machine))
+    (checkpoint / "README.md").write_text(card(recipe, log, hours, machine))
 
 
 def run(work: Path, recipe_path: Path | None, by: Means) -> None:
