@@ -42,3 +42,9 @@ def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny(tiny_directory: Path) -> UniversalSpectraEncoder:
     return open_universal_encoder(str(tiny_directory), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def demo() -> UniversalSpectraEncoder:
+    """The bundled weights."""
+    return open_universal_encoder(device="cpu")
