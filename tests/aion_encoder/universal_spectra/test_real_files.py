@@ -1,36 +1,18 @@
 """Real spectrum files: each is encoded, and what is not is said."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from astropy.io import fits
+from real_spectra import NEEDS_REAL_SKY, SPECTRA, desi_arms, read
 
-from aion_encoder.observations import Spectrum
 from aion_encoder.universal_spectra import (
-    NativeSpectrum,
     UniversalSpectraEncoder,
     join_pieces,
     native_spectrum,
     prepare,
 )
-from indexer.readers import read_spectrum_file
 
-REPOSITORY = Path(__file__).parents[3]
-ROOT = Path(os.environ.get("REAL_SKY_ROOT") or REPOSITORY / ".." / "shared" / "real_sky")
-SPECTRA = ROOT / "spectra"
-
-pytestmark = [
-    pytest.mark.real_sky,
-    pytest.mark.skipif(not SPECTRA.is_dir(), reason=f"no real survey files at {ROOT}"),
-]
-
-
-def read(*names: str) -> NativeSpectrum:
-    found = read_spectrum_file([SPECTRA / name for name in names])
-    assert isinstance(found.observation, Spectrum)
-    return NativeSpectrum.of(found.observation)
+pytestmark = NEEDS_REAL_SKY
 
 
 def test_sdss_files(tiny: UniversalSpectraEncoder) -> None:
@@ -46,22 +28,8 @@ def test_sdss_files(tiny: UniversalSpectraEncoder) -> None:
 
 def test_desi_arms(tiny: UniversalSpectraEncoder) -> None:
     """The arms of a file as they are: three pieces that overlap, of some 250 patches."""
-    with fits.open(SPECTRA / "desi" / "coadd-sv3-dark-26065.fits") as file:
-        arms = [
-            [
-                NativeSpectrum(
-                    flux=file[f"{arm}_FLUX"].data[row],
-                    wavelength_angstrom=file[f"{arm}_WAVELENGTH"].data,
-                    ivar=file[f"{arm}_IVAR"].data[row],
-                    mask=file[f"{arm}_MASK"].data[row] != 0,
-                )
-                for arm in "BRZ"
-            ]
-            for row in range(len(file["B_FLUX"].data))
-            if all(np.any(file[f"{arm}_IVAR"].data[row] > 0) for arm in "BRZ")
-        ][:4]
-    assert arms
-    spectra = [join_pieces(each) for each in arms]
+    spectra = [join_pieces(each) for each in desi_arms("coadd-sv3-dark-26065.fits").values()]
+    assert len(spectra) == 2
     assert all(spectrum.starts[1:] for spectrum in spectra)
     encoded = tiny.encode(spectra)
     assert encoded.present.all()

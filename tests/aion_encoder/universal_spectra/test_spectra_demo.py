@@ -1,33 +1,18 @@
 """The bundled tokenizer of spectra on any grid: complete, small, and of use."""
 
-import os
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from aion_encoder.observations import Spectrum
 from aion_encoder.universal_spectra import (
     NativeSpectrum,
     UniversalSpectraEncoder,
     native_spectrum,
-    open_universal_encoder,
 )
 from demo_sky.native import observe_native
-from indexer.readers import read_spectrum_file
 
-REPOSITORY = Path(__file__).parents[3]
-HOME = REPOSITORY / "aion_encoder" / "checkpoints" / "spectra-demo"
-ROOT = Path(os.environ.get("REAL_SKY_ROOT") or REPOSITORY / ".." / "shared" / "real_sky")
-SPECTRA = ROOT / "spectra"
+HOME = Path(__file__).parents[3] / "aion_encoder" / "checkpoints" / "spectra-demo"
 UNSEEN_SEED, SOURCES = 78, 60
-
-real = pytest.mark.skipif(not SPECTRA.is_dir(), reason=f"no real survey files at {ROOT}")
-
-
-@pytest.fixture(scope="module")
-def demo() -> UniversalSpectraEncoder:
-    return open_universal_encoder(device="cpu")
 
 
 def test_it_is_small_enough_to_be_bundled() -> None:
@@ -87,37 +72,3 @@ def test_the_unit_of_an_axis_and_of_the_flux_makes_no_difference(
     ]
     vectors = demo.encode(spectra).vectors
     assert np.allclose(vectors @ vectors.T, 1.0, atol=1e-4)
-
-
-def _read(*names: str) -> NativeSpectrum:
-    found = read_spectrum_file([SPECTRA / name for name in names])
-    assert isinstance(found.observation, Spectrum)
-    return NativeSpectrum.of(found.observation)
-
-
-@real
-@pytest.mark.real_sky
-def test_two_observations_of_one_real_galaxy_are_each_others_nearest(
-    demo: UniversalSpectraEncoder,
-) -> None:
-    names = sorted(path.name for path in (SPECTRA / "sdss").glob("spec-*.fits"))
-    vectors = demo.encode([_read(f"sdss/{name}") for name in names]).vectors
-    scores = vectors @ vectors.T
-    np.fill_diagonal(scores, -np.inf)
-    one, other = (names.index(f"spec-0266-{end}.fits") for end in ("51602-0166", "51630-0174"))
-    assert int(scores[one].argmax()) == other
-    assert int(scores[other].argmax()) == one
-
-
-@real
-@pytest.mark.real_sky
-def test_every_real_spectrum_is_encoded(demo: UniversalSpectraEncoder) -> None:
-    files = [
-        ("other/UM184_nF.fits", "other/UM184_nE.fits"),
-        ("other/XShooter_XQ100.fits.gz",),
-        ("other/spec-58397-EG014118N254444M01_sp03-031.fits",),
-        ("other/ZTF20abucjsa_20200909_LT_v1.ascii",),
-        ("sdss/spec-0266-51602-0001.dat",),
-    ]
-    encoded = demo.encode([_read(*names) for names in files])
-    assert encoded.present.all(), encoded.refusals
