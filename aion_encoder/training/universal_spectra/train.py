@@ -20,20 +20,20 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from aion_encoder.attention import differentiable_attention
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
 from aion_encoder.training.schedule import Schedule
 from aion_encoder.training.state import keep_state, resume_state
 from aion_encoder.training.universal_spectra.examples import Examples
+from aion_encoder.training.universal_spectra.masking import shown
 from aion_encoder.training.universal_spectra.views import PAIRS
-from aion_encoder.universal_spectra.batches import SpectrumBatch
 from aion_encoder.universal_spectra.config import SMALL, UstConfig
 from aion_encoder.universal_spectra.loss import weighted_loss
 from aion_encoder.universal_spectra.model import UniversalSpectra, blank_model
 
-__all__ = ["UstRecipe", "shown", "train_universal_spectra"]
+__all__ = ["UstRecipe", "train_universal_spectra"]
 
 logger = logging.getLogger("aion_encoder")
 
@@ -61,39 +61,6 @@ class UstRecipe:
     """Weight of the retrieval head."""
     fast: bool = True
     """Matrix products in bfloat16."""
-
-
-def shown(batch: SpectrumBatch, hidden: float, cut: float, generator: torch.Generator) -> Tensor:
-    """Choose the patches that the encoder may see.
-
-    Parameters
-    ----------
-    hidden
-        Share of the patches that are hidden at random.
-    cut
-        Share of the patches that every spectrum loses at one end or the other at most.
-    generator
-        On the device of the batch.
-
-    Returns
-    -------
-    Shape (batch, patches); at least four patches of each spectrum stay.
-    """
-    rows, patches = batch.flux.shape[:2]
-    device = batch.flux.device
-    present = batch.present
-    assert present is not None
-
-    def luck(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator, device=device)
-
-    rank = present.float().cumsum(dim=1) / present.sum(dim=1, keepdim=True).clamp_min(1)
-    lost = cut * luck(rows, 1)
-    blue = luck(rows, 1) < 0.5
-    within = torch.where(blue, rank > lost, rank <= 1.0 - lost)
-    keep = present & within & (luck(rows, patches) >= hidden)
-    few = keep.sum(dim=1, keepdim=True) < 4
-    return torch.where(few, present, keep)
 
 
 def _pair(examples: Examples, recipe: UstRecipe, rng: np.random.Generator) -> tuple[str, str, int]:

@@ -16,11 +16,7 @@ from aion_encoder.training.native import NativeRow
 from aion_encoder.training.universal_spectra.examples import Examples, read_examples, write_examples
 from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer
 from aion_encoder.training.universal_spectra.stages import recipe_from, run
-from aion_encoder.training.universal_spectra.train import (
-    UstRecipe,
-    shown,
-    train_universal_spectra,
-)
+from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
 from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS
 from aion_encoder.universal_spectra import NativeSpectrum, open_universal_encoder
 from aion_encoder.universal_spectra.batches import stack
@@ -144,19 +140,6 @@ def test_a_shared_grid_gives_what_one_grid_each_gives(examples: Examples) -> Non
     assert one.aligned is not None
     assert other.aligned is not None
     assert torch.allclose(one.aligned, other.aligned, atol=1e-6)
-
-
-@pytest.mark.parametrize(("hidden", "cut"), [(0.0, 0.0), (0.4, 0.0), (0.0, 0.5), (0.9, 0.5)])
-def test_four_patches_of_every_spectrum_are_shown_at_least(
-    examples: Examples, hidden: float, cut: float
-) -> None:
-    batch = examples["desi"].batch(torch.arange(4))
-    assert batch.present is not None
-    keep = shown(batch, hidden, cut, torch.Generator().manual_seed(1))
-    assert bool((keep.sum(dim=1) >= 4).all())
-    assert not bool((keep & ~batch.present).any())
-    if not hidden and not cut:
-        assert torch.equal(keep, batch.present)
 
 
 def test_training_resumes_and_its_losses_fall(examples: Examples, tmp_path: Path) -> None:
