@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from aion_encoder.devices import device_named
 from aion_encoder.heads import LinearHead
 from aion_encoder.residual_head import ResidualHead
 
@@ -148,7 +149,7 @@ def fit_contrastive(
         Of the network's first values, the batches and the dropout. On one machine equal input
         gives equal heads.
     device
-        ``auto`` (a GPU if there is one), or torch's name of a device.
+        ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:<number>``.
     progress
         Called with the pairs that were used and how many will be at most.
 
@@ -156,23 +157,24 @@ def fit_contrastive(
     ------
     ValueError
         If a block has fewer than two pairs, or a side without a head.
+    EncoderError
+        If there is no such device.
     """
     import torch
 
     training = training or Training()
     _check(start, blocks)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = device_named(device)
     rng = np.random.default_rng(seed)
-    noise = torch.Generator(device).manual_seed(seed)
+    noise = torch.Generator(place).manual_seed(seed)
     nets = {
         side: {
-            part: torch.tensor(values, dtype=torch.float32, device=device)
+            part: torch.tensor(values, dtype=torch.float32, device=place)
             for part, values in _first_values(start[side], training.hidden, rng).items()
         }
         for side in sorted(start)
     }
-    log_scale = torch.tensor(math.log(FIRST_SCALE), device=device)
+    log_scale = torch.tensor(math.log(FIRST_SCALE), device=place)
     learned = [values for net in nets.values() for part, values in net.items() if part != "mean"]
     for values in (*learned, log_scale):
         values.requires_grad_(True)
@@ -201,10 +203,10 @@ def fit_contrastive(
         # In the order in which they lie on the disk; a loss does not know about order.
         chosen.sort()
         u, v = (
-            _forward(nets[side], torch.from_numpy(x).to(device), training.dropout, noise)
+            _forward(nets[side], torch.from_numpy(x).to(place), training.dropout, noise)
             for side, x in zip((block.left, block.right), block.take(chosen), strict=True)
         )
-        sources = torch.from_numpy(block.sources[chosen]).to(device)
+        sources = torch.from_numpy(block.sources[chosen]).to(place)
         loss = info_nce(u, v, log_scale.exp(), sources)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
