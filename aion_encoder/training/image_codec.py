@@ -234,12 +234,7 @@ def train_image_codec(
     schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
     log: list[dict[str, float]] = []
-    for step in range(recipe.steps):
-        share = schedule.share(step)
-        if share >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(share)
+    for step, share in schedule.rated(optimizer, recipe.learning_rate):
         name = names[step % len(names)]
         images, bands = pictures[name], surveys[name][1]
         whole = share >= 1.0 - recipe.whole_image_share

@@ -11,12 +11,10 @@ with departures that suit a small budget and are listed in the model card:
 - tokens of pictures are asked for more often near the centre, where the object is.
 """
 
-import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from aion.model import AION
 from torch import nn
@@ -33,14 +31,11 @@ from aion_encoder.training.batches import (
 )
 from aion_encoder.training.codes import is_line, soft_targets, start_from_coordinates
 from aion_encoder.training.configuration import aion_config
-from aion_encoder.training.schedule import Schedule
-from aion_encoder.training.state import keep_state, resume_state
+from aion_encoder.training.course import Course
 from aion_encoder.transformer import part_means
 from aion_encoder.vocabulary import modality_of
 
 __all__ = ["train_transformer", "transformer_config"]
-
-logger = logging.getLogger("aion_encoder")
 
 IMPORTANCE = {"tok_z": 1.0}
 SCALAR_IMPORTANCE = 0.5
@@ -182,26 +177,11 @@ def train_transformer(
         betas=(0.9, 0.95),
         fused=True,
     )
-
-    parts = {"model": model, "optimizer": optimizer}
-    first, spent, log = resume_state(state_path, parts)
-    drawer = Drawer(sky, recipe, scalars, seed + first, device)
+    course = Course("transformer", recipe, optimizer, {"model": model}, state_path, progress)
+    drawer = Drawer(sky, recipe, scalars, seed + course.first, device)
     kind = torch.device(device).type
-    schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
-    running: dict[str, list[float]] = {}
-    last = first
-
-    def keep(step: int) -> None:
-        assert state_path is not None
-        keep_state(state_path, parts, step=step, seconds=schedule.seconds, log=log)
-
     model.train()
-    for step in range(first, recipe.steps):
-        share = schedule.share(step)
-        if share >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(share)
+    for _ in course.steps():
         optimizer.zero_grad(set_to_none=True)
         with differentiable_attention(kind):
             with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
@@ -209,19 +189,5 @@ def train_transformer(
             loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0, error_if_nonfinite=True)
         optimizer.step()
-        for key, value in losses.items():
-            running.setdefault(key, []).append(value)
-        if (step + 1) % 50 == 0:
-            row: dict[str, Any] = {"step": step + 1, "seconds": schedule.seconds}
-            row.update({key: round(float(np.mean(v)), 4) for key, v in sorted(running.items())})
-            running = {}
-            log.append(row)
-            logger.info("transformer %s", row)
-        if state_path is not None and (step + 1) % 200 == 0:
-            keep(step + 1)
-        if progress is not None:
-            progress(step + 1, recipe.steps)
-        last = step + 1
-    if state_path is not None and last > first:
-        keep(last)
-    return model.eval().to("cpu"), log
+        course.note(losses)
+    return model.eval().to("cpu"), course.log

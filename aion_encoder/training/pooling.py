@@ -22,7 +22,6 @@ and the loss is the cross-entropy with the softmax of scaled cosines. Class and 
 for while training only; the vectors never see them.
 """
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -37,14 +36,11 @@ from torch import Tensor, nn
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
 from aion_encoder.heads import LinearHead
 from aion_encoder.learned_pooling import LearnedPooling, PoolingShape
+from aion_encoder.training.course import Course, decayed
 from aion_encoder.training.directions import cell_directions, usual
 from aion_encoder.training.features import MODALITY, TURNED, VIEWS, Features
-from aion_encoder.training.schedule import Schedule
-from aion_encoder.training.state import keep_state, resume_state
 
 __all__ = ["LOOKED_AT", "PoolingRecipe", "alike", "train_pooling"]
-
-logger = logging.getLogger("aion_encoder")
 
 PICTURES, SPECTRA, GAIA = ("legacysurvey", "hsc"), ("sdss", "desi"), "gaia"
 
@@ -298,34 +294,17 @@ def train_pooling(
     agreement = _Agreement(dim, recipe, features).to(device)
     views = _Views(pooling, features, fluxes, recipe.dropout, device)
     learned = [*pooling.parameters(), *agreement.parameters()]
-    groups: list[dict[str, Any]] = [
-        {"params": [each for each in learned if each.ndim > 1]},
-        {"params": [each for each in learned if each.ndim < 2], "weight_decay": 0.0},
-    ]
     optimizer = torch.optim.AdamW(
-        groups,
+        decayed(learned),
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         fused=True,
     )
-    parts = {"pooling": pooling, "agreement": agreement, "optimizer": optimizer}
-    first, spent, log = resume_state(state_path, parts)
-    if first:
-        rng = np.random.default_rng([seed, first])
-    schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
-    running: dict[str, list[float]] = {}
-    last = first
-
-    def keep(step: int) -> None:
-        assert state_path is not None
-        keep_state(state_path, parts, step=step, seconds=schedule.seconds, log=log)
-
-    for step in range(first, recipe.steps):
-        share = schedule.share(step)
-        if share >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(share)
+    modules = {"pooling": pooling, "agreement": agreement}
+    course = Course("pooling", recipe, optimizer, modules, state_path, progress)
+    if course.first:
+        rng = np.random.default_rng([seed, course.first])
+    for step in course.steps():
         size = min(recipe.batch, len(features))
         # In the order in which they lie in memory; a loss does not know about order.
         rows = np.sort(rng.choice(len(features), size, replace=False))
@@ -334,19 +313,5 @@ def train_pooling(
         torch.stack(list(losses.values())).sum().backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learned, 1.0)
         optimizer.step()
-        for name, loss in losses.items():
-            running.setdefault(name, []).append(float(loss.detach()))
-        last = step + 1
-        if last % 50 == 0:
-            row: dict[str, Any] = {"step": last, "seconds": round(schedule.seconds, 1)}
-            row |= {name: round(float(np.mean(each)), 4) for name, each in sorted(running.items())}
-            running = {}
-            log.append(row)
-            logger.info("pooling %s", row)
-        if state_path is not None and last % 200 == 0:
-            keep(last)
-        if progress is not None:
-            progress(last, recipe.steps)
-    if state_path is not None and last > first:
-        keep(last)
-    return pooling.eval().requires_grad_(False).to("cpu"), agreement.heads(), log
+        course.note({name: float(loss.detach()) for name, loss in losses.items()})
+    return pooling.eval().requires_grad_(False).to("cpu"), agreement.heads(), course.log

@@ -6,7 +6,10 @@ share that is done of either, so that a slow machine ends with a low rate as wel
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from torch.optim import Optimizer
 
 __all__ = ["Schedule"]
 
@@ -54,3 +57,25 @@ class Schedule:
             return LOWEST + (1.0 - LOWEST) * share / self.warm_up
         falling = (share - self.warm_up) / (1.0 - self.warm_up)
         return LOWEST + (1.0 - LOWEST) * 0.5 * (1.0 + math.cos(math.pi * falling))
+
+    def rated(
+        self, optimizer: Optimizer, highest: float, first: int = 0
+    ) -> Iterator[tuple[int, float]]:
+        """Give every step that is left and the share done before it, the optimizer's rate set.
+
+        Parameters
+        ----------
+        optimizer
+            All its groups get one rate.
+        highest
+            Rate at the end of the warm-up.
+        first
+            Steps that were made already.
+        """
+        for step in range(first, self.steps):
+            share = self.share(step)
+            if share >= 1.0:
+                return
+            for group in optimizer.param_groups:
+                group["lr"] = highest * self.rate(share)
+            yield step, share

@@ -200,12 +200,7 @@ def train_spectrum_codec(
     schedule = Schedule(recipe.steps, recipe.minutes, warm_up=0.05)
     names = list(surveys)
     log: list[dict[str, float]] = []
-    for step in range(recipe.steps):
-        share = schedule.share(step)
-        if share >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(share)
+    for step, _ in schedule.rated(optimizer, recipe.learning_rate):
         arrays = surveys[names[step % len(names)]]
         batch = arrays.batch(rng.integers(len(arrays.flux), size=recipe.batch), device)
         with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):

@@ -11,7 +11,6 @@ and asks for three things:
 No label, no redshift and no name of an instrument has a part in it.
 """
 
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,8 +23,7 @@ from torch import nn
 
 from aion_encoder.attention import differentiable_attention
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
-from aion_encoder.training.schedule import Schedule
-from aion_encoder.training.state import keep_state, resume_state
+from aion_encoder.training.course import Course, decayed
 from aion_encoder.training.universal_spectra.examples import Examples
 from aion_encoder.training.universal_spectra.masking import shown
 from aion_encoder.training.universal_spectra.views import PAIRS
@@ -34,8 +32,6 @@ from aion_encoder.universal_spectra.loss import weighted_loss
 from aion_encoder.universal_spectra.model import UniversalSpectra, blank_model
 
 __all__ = ["UstRecipe", "train_universal_spectra"]
-
-logger = logging.getLogger("aion_encoder")
 
 
 @dataclass(frozen=True)
@@ -110,32 +106,19 @@ def train_universal_spectra(
     model.to(device).train()
     log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))
     learned = [*model.parameters(), log_scale]
-    groups: list[dict[str, Any]] = [
-        {"params": [each for each in learned if each.ndim > 1]},
-        {"params": [each for each in learned if each.ndim < 2], "weight_decay": 0.0},
-    ]
     optimizer = torch.optim.AdamW(
-        groups,
+        decayed(learned),
         lr=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         betas=(0.9, 0.95),
         fused=True,
     )
-    scale = nn.ParameterDict({"log_scale": log_scale})
-    parts = {"model": model, "scale": scale, "optimizer": optimizer}
-    first, spent, log = resume_state(state_path, parts)
-    rng = np.random.default_rng([seed, first])
-    generator = torch.Generator(device).manual_seed(seed + first)
-    schedule = Schedule(recipe.steps, recipe.minutes, recipe.warm_up, spent)
+    modules = {"model": model, "scale": nn.ParameterDict({"log_scale": log_scale})}
+    course = Course("universal spectra", recipe, optimizer, modules, state_path, progress)
+    rng = np.random.default_rng([seed, course.first])
+    generator = torch.Generator(device).manual_seed(seed + course.first)
     kind = torch.device(device).type
-    running: dict[str, list[float]] = {}
-    last = first
-    for step in range(first, recipe.steps):
-        share = schedule.share(step)
-        if share >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.learning_rate * schedule.rate(share)
+    for _ in course.steps():
         one, other, size = _pair(examples, recipe, rng)
         both = torch.nonzero(examples[one].usable & examples[other].usable).flatten()
         picked = rng.choice(len(both), min(size, len(both)), replace=False)
@@ -161,19 +144,6 @@ def train_universal_spectra(
             loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learned, 1.0, error_if_nonfinite=True)
         optimizer.step()
-        for name, value in {**losses, f"{one} = {other}": agreement}.items():
-            running.setdefault(name, []).append(float(value.detach()))
-        last = step + 1
-        if last % 50 == 0:
-            row: dict[str, Any] = {"step": last, "seconds": round(schedule.seconds, 1)}
-            row |= {name: round(float(np.mean(each)), 4) for name, each in sorted(running.items())}
-            running = {}
-            log.append(row)
-            logger.info("universal spectra %s", row)
-        if state_path is not None and last % 200 == 0:
-            keep_state(state_path, parts, step=last, seconds=schedule.seconds, log=log)
-        if progress is not None:
-            progress(last, recipe.steps)
-    if state_path is not None and last > first:
-        keep_state(state_path, parts, step=last, seconds=schedule.seconds, log=log)
-    return model.eval().requires_grad_(False).to("cpu"), log
+        losses[f"{one} = {other}"] = agreement
+        course.note({name: float(value.detach()) for name, value in losses.items()})
+    return model.eval().requires_grad_(False).to("cpu"), course.log
