@@ -3,8 +3,12 @@
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
+
+from aion_encoder.observations import Spectrum
+from indexer.readers.uploads import Upload
 
 WAVELENGTH = 10.0 ** (3.58 + 1e-4 * np.arange(3800))
 """Vacuum Angstrom, 3802 to 9120."""
@@ -12,6 +16,24 @@ WAVELENGTH = 10.0 ** (3.58 + 1e-4 * np.arange(3800))
 FLUX = 10.0 + 3.0 * np.sin(WAVELENGTH / 300.0) + np.random.default_rng(1).normal(0, 0.5, 3800)
 ERROR = np.full(3800, 0.5)
 IVAR = 1.0 / ERROR**2
+FLUX_UNIT = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
+
+
+def sample_table() -> Table:
+    """The spectrum as a table with units."""
+    table = Table({"wavelength": WAVELENGTH * u.AA, "flux": FLUX * FLUX_UNIT})
+    table["error"] = ERROR * FLUX_UNIT
+    return table
+
+
+def assert_is_the_sample(upload: Upload, rtol: float = 1e-5, with_noise: bool = True) -> None:
+    """What was read is the spectrum, its errors too unless they could not be told."""
+    spectrum = upload.observation
+    assert isinstance(spectrum, Spectrum)
+    np.testing.assert_allclose(spectrum.wavelength_angstrom, WAVELENGTH, rtol=1e-6)
+    np.testing.assert_allclose(spectrum.flux, FLUX, rtol=rtol, atol=1e-5)
+    if with_noise:
+        np.testing.assert_allclose(spectrum.ivar, IVAR, rtol=1e-4)
 
 
 def sdss_spec(path: Path, **changes: object) -> Path:
