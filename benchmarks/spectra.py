@@ -22,13 +22,16 @@ from aion_encoder.observations import Spectrum
 from aion_encoder.training.native import NativeRow, NativeSky, native_sky, pack_native
 from aion_encoder.training.universal_spectra.resampling import coarser, finer
 from aion_encoder.universal_spectra import (
+    PAPER,
     UniversalSpectraEncoder,
+    UstConfig,
     open_universal_encoder,
 )
 from benchmarks.search_latency import machine
 from benchmarks.spectra_baselines import CommonGrid, on_common_grid
 from benchmarks.spectra_measures import class_accuracy, overlap_at, partners, ridge_probe
 from benchmarks.spectra_page import page
+from benchmarks.spectra_paper_size import devices_at_hand, paper_rates
 from benchmarks.spectra_rate import rates
 from benchmarks.spectra_reconstruction import reconstruction
 
@@ -156,6 +159,7 @@ def measure(
     aion: bool = True,
     resampled: int = 500,
     reconstructed: int = 200,
+    paper: UstConfig = PAPER,
 ) -> dict[str, Any]:
     """Measure everything.
 
@@ -169,6 +173,8 @@ def measure(
         Whether the bundled AION-1 stands beside.
     resampled, reconstructed
         Sources whose spectra are resampled, and given back.
+    paper
+        Sizes of which the rate is measured with random weights, too.
     """
     sky = held_out(folder, sources)
     encoder = open_universal_encoder(weights, pooling=Pooling.MEAN_ENCODER)
@@ -245,6 +251,7 @@ def measure(
         "resampling": resampling,
         "reconstruction": reconstruction(encoder, SEED, test[:reconstructed]),
         "rate": rates(encoder, sky),
+        "paper": {name: paper_rates(name, config=paper) for name in devices_at_hand()},
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.spectra_measures import Partners
+from benchmarks.spectra_paper_size import told
 
 __all__ = ["page"]
 
@@ -135,6 +136,19 @@ def page(measured: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
         )
         + ".",
         "",
+        "### At the paper's size",
+        "",
+        "6 + 6 layers, 512 wide, random weights. The share is that of the arithmetic of a large",
+        "square matrix product of the same type (`python -m benchmarks.spectra_paper_size`).",
+        "",
     ]
+    for paper in measured["paper"].values():
+        lines += [told(paper), ""]
+    if "cuda" not in measured["paper"]:
+        lines += ["No GPU was at hand.", ""]
     keys["rate.spectra_per_second"] = measured["rate"]["sdss"]
+    for device, paper in measured["paper"].items():
+        name = "rate.paper" if device == "cpu" else f"rate.paper.{device}"
+        keys[f"{name}.spectra_per_second"] = paper.rates["sdss"].spectra_per_second
+        keys[f"{name}.share_of_ceiling"] = paper.rates["sdss"].share_of_ceiling
     return "\n".join(lines), keys

@@ -88,9 +88,9 @@ def test_everything_is_measured_and_told(tmp_path: Path) -> None:
         dim=12, heads=2, encoder_layers=1, decoder_layers=1, query_layers=1, periods=8, head_dim=8
     )
     write_checkpoint(tmp_path / "weights", blank_model(config, 0))
-    measured = measure(
-        tmp_path, str(tmp_path / "weights"), 36, aion=False, resampled=6, reconstructed=2
-    )
+    weights = str(tmp_path / "weights")
+    few = {"aion": False, "resampled": 6, "reconstructed": 2, "paper": config}
+    measured = measure(tmp_path, weights, 36, **few)
     text, keys = page(measured)
     assert "simulated" in text
     for one, other in PAIRS:
@@ -99,9 +99,10 @@ def test_everything_is_measured_and_told(tmp_path: Path) -> None:
     for name in ("class_accuracy", "resampling.overlap_at_10"):
         assert 0.0 <= keys[name] <= 1.0
     assert keys["rate.spectra_per_second"] > 0.0
+    assert keys["rate.paper.spectra_per_second"] > 0.0
+    assert 0.0 < keys["rate.paper.share_of_ceiling"] < 1.0
+    assert ("No GPU was at hand." in text) == ("rate.paper.cuda.spectra_per_second" not in keys)
     # Without noise a spectrum is as far from its flux as the noise says.
     assert measured["reconstruction"]["native"]["desi"]["noise_free"] == pytest.approx(1.0, abs=0.1)
-    again = measure(
-        tmp_path, str(tmp_path / "weights"), 36, aion=False, resampled=6, reconstructed=2
-    )
+    again = measure(tmp_path, weights, 36, **few)
     assert again["probes"] == measured["probes"]
