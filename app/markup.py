@@ -51,7 +51,8 @@ STYLE = """
 .st-key-same_source button p { font-size: .8rem; text-align: left; }
 @media (max-width: 640px) { .st-key-query_card .picture { max-width: 220px; }
   .st-key-headline > :first-child { flex: 1 1 100% !important; } }
-@media (min-width: 900px) { .st-key-query_card { position: sticky; top: 3.8rem; }
+@media (min-width: 900px) { .st-key-query_card { position: sticky; top: 3.8rem;
+  max-height: calc(100vh - 4.6rem); overflow-y: auto; }
   .st-key-query_card:has([data-title="Close fullscreen"]) { z-index: 1000050; }
   [data-testid="stColumn"]:has(.st-key-query_card) > div { height: 100%; } }
 .hit { display: flex; flex-direction: column; gap: .3rem; font-size: .84rem; line-height: 1.3; }
