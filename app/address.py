@@ -8,7 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["BRIDGES", "MAX_NEIGHBOURS", "MAX_QUESTION", "SAME", "TARGETS", "Address", "parse"]
+from indexer.native_queries import SPECTRUM_SPACES
+
+__all__ = [
+    "BRIDGES",
+    "MAX_NEIGHBOURS",
+    "MAX_QUESTION",
+    "SAME",
+    "SPACES",
+    "TARGETS",
+    "Address",
+    "parse",
+]
 
 SAME = "same"
 """Target modality of a question that does not name one: the query's own."""
@@ -16,6 +27,7 @@ SAME = "same"
 TARGETS = (SAME, "image", "spectrum", "xp")
 Bridge = Literal["auto", "linked", "aligned"]
 BRIDGES: tuple[Bridge, ...] = ("auto", "linked", "aligned")
+SPACES = SPECTRUM_SPACES
 MAX_NEIGHBOURS = 100
 MAX_QUESTION = 300
 DEFAULT_NEIGHBOURS = 12
@@ -35,12 +47,16 @@ class Address:
         Number of neighbours, 1 to `MAX_NEIGHBOURS`.
     bridge
         How another modality is reached.
+    space
+        Where a spectrum is compared, where there is a choice. The first of `SPACES` leaves it to
+        the index: AION-1 answers for what it takes.
     """
 
     question: str = ""
     to: str = SAME
     k: int = DEFAULT_NEIGHBOURS
     bridge: Bridge = "auto"
+    space: str = SPACES[0]
 
     def __post_init__(self) -> None:
         if self.to not in TARGETS or self.bridge not in BRIDGES:
@@ -48,6 +64,8 @@ class Address:
                 f"to must be one of {', '.join(TARGETS)} and bridge one of {', '.join(BRIDGES)}, "
                 f"got {self.to!r} and {self.bridge!r}"
             )
+        if self.space not in SPACES:
+            raise ValueError(f"space must be one of {', '.join(SPACES)}, got {self.space!r}")
         if not 1 <= self.k <= MAX_NEIGHBOURS:
             raise ValueError(f"k must be between 1 and {MAX_NEIGHBOURS}, got {self.k}")
 
@@ -59,6 +77,7 @@ class Address:
             "to": self.to if self.to != default.to else "",
             "k": str(self.k) if self.k != default.k else "",
             "bridge": self.bridge if self.bridge != default.bridge else "",
+            "space": self.space if self.space != default.space else "",
         }
         return {name: value for name, value in params.items() if value}
 
@@ -92,6 +111,13 @@ def parse(params: Mapping[str, str]) -> tuple[Address, tuple[str, ...]]:
             f"The address names the bridge “{asked[:40]}”. There are: {', '.join(BRIDGES)}."
         )
         bridge = default.bridge
+    space = params.get("space", default.space).strip().lower()
+    if space not in SPACES:
+        remarks.append(
+            f"The address names the space “{space[:40]}”. A spectrum is compared in: "
+            f"{', '.join(SPACES)}."
+        )
+        space = default.space
     text = params.get("k", "").strip()
     k = default.k
     if text:
@@ -106,4 +132,4 @@ def parse(params: Mapping[str, str]) -> tuple[Address, tuple[str, ...]]:
                 f"{k or default.k} are shown (1 to {MAX_NEIGHBOURS} can be)."
             )
             k = k or default.k
-    return Address(question=question, to=to, k=k, bridge=bridge), tuple(remarks)
+    return Address(question=question, to=to, k=k, bridge=bridge, space=space), tuple(remarks)

@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 __all__ = [
+    "MODEL_COLOUR",
     "NEIGHBOUR_COLOUR",
     "QUERY_COLOUR",
+    "SHADE_COLOUR",
     "Curve",
     "coefficients_svg",
     "data_uri",
@@ -19,7 +21,9 @@ __all__ = [
 
 QUERY_COLOUR = "#d9741a"
 NEIGHBOUR_COLOUR = "#2f7fd1"
+MODEL_COLOUR = "#8b5cf6"
 AXIS_COLOUR = "#8a929c"
+SHADE_COLOUR = AXIS_COLOUR
 """Chosen for 3:1 contrast at least on both grounds: an `img` cannot see the theme of the page."""
 
 FRAME = (4.0, 6.0, 4.0, 22.0)

@@ -2,15 +2,32 @@
 
 import math
 
+import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing import NEIGHBOUR_COLOUR, QUERY_COLOUR, Curve, scaled
+from app.drawing import MODEL_COLOUR, NEIGHBOUR_COLOUR, QUERY_COLOUR, SHADE_COLOUR, Curve, scaled
+from app.reconstructions import DrawnSpectrum
 from indexer import NumberEstimate
 
-__all__ = ["BARE_CONFIG", "FIGURE_CONFIG", "distribution_figure", "spectra_figure"]
+__all__ = [
+    "BARE_CONFIG",
+    "FIGURE_CONFIG",
+    "SMALL_CONFIG",
+    "distribution_figure",
+    "reconstruction_figure",
+    "spectra_figure",
+]
 
 FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]}
 BARE_CONFIG = {"displayModeBar": False}
+SMALL_CONFIG = {
+    "displaylogo": False,
+    "modeBarButtonsToRemove": [
+        *("zoom2d", "pan2d", "select2d", "lasso2d"),
+        *("zoomIn2d", "zoomOut2d", "autoScale2d", "toImage"),
+    ],
+}
+"""For a figure beside the query: the way back from a zoom, and the full screen."""
 
 
 def spectra_figure(
@@ -142,3 +159,70 @@ def distribution_figure(
     figure.update_xaxes(title=title, range=[low - margin, high + margin], zeroline=False)
     figure.update_yaxes(title="Weight (%)", rangemode="tozero")
     return figure
+
+
+def reconstruction_figure(
+    shown: DrawnSpectrum, ignored: np.ndarray, *, height: int = 230
+) -> go.Figure:
+    """Draw what a model gives back over the spectrum that it was given.
+
+    Parameters
+    ----------
+    shown
+        Points of both.
+    ignored
+        Where the model saw nothing, shape (spans, 2), in Angstrom: shaded.
+    height
+        Pixels.
+    """
+    figure = go.Figure()
+    for values, name, colour, width, opacity in (
+        (shown.flux, "spectrum", QUERY_COLOUR, 0.9, 0.7),
+        (shown.given_back, "given back", MODEL_COLOUR, 1.4, 1.0),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=shown.wavelength_angstrom,
+                y=values,
+                name=name,
+                mode="lines",
+                line={"color": colour, "width": width},
+                opacity=opacity,
+                hovertemplate="%{y:.3g}",
+            )
+        )
+    if len(ignored):
+        # One shape for all spans: a spectrum may have thousands.
+        figure.add_shape(
+            type="path",
+            path=" ".join(f"M{a:.2f},0 L{a:.2f},1 L{b:.2f},1 L{b:.2f},0 Z" for a, b in ignored),
+            xref="x",
+            yref="y domain",
+            fillcolor=SHADE_COLOUR,
+            opacity=0.45,
+            line_width=0,
+            layer="below",
+            name="ignored",
+        )
+    figure.update_layout(
+        height=height,
+        margin={"l": 4, "r": 4, "t": 28, "b": 4},
+        hovermode="x unified",
+        hoverlabel={"font": {"size": 11}},
+        # The page has its own key above it, as for `distribution_figure`.
+        showlegend=False,
+    )
+    figure.update_xaxes(
+        title="Observed wavelength (Å)", tickformat="d", hoverformat=".1f", nticks=5
+    )
+    figure.update_yaxes(title="Flux / median", range=_flux_range(shown), zeroline=True)
+    return figure
+
+
+def _flux_range(shown: DrawnSpectrum) -> list[float]:
+    """Return an axis that holds the model and all but the wildest 0.5 % of pixels at either end."""
+    low, high = np.nanpercentile(shown.flux, [0.5, 99.5])
+    low = min(low, np.nanmin(shown.given_back))
+    high = max(high, np.nanmax(shown.given_back))
+    margin = 0.06 * (high - low) or 1.0
+    return [float(min(low - margin, 0.0)), float(high + margin)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from urllib.parse import urlsplit
 
-from app.drawing import NEIGHBOUR_COLOUR, QUERY_COLOUR
+from app.drawing import MODEL_COLOUR, NEIGHBOUR_COLOUR, QUERY_COLOUR, SHADE_COLOUR
 from app.presentation import Card
 from app.properties import PropertyRow, Share
 from app.verdicts import GAUGE, GAUGE_TICKS, VerdictWords
@@ -20,6 +20,7 @@ __all__ = [
     "picture_html",
     "properties_html",
     "query_html",
+    "reconstruction_key_html",
     "releases_html",
     "safe_link",
     "shares_html",
@@ -50,7 +51,9 @@ STYLE = """
 .st-key-same_source button p { font-size: .8rem; text-align: left; }
 @media (max-width: 640px) { .st-key-query_card .picture { max-width: 220px; }
   .st-key-headline > :first-child { flex: 1 1 100% !important; } }
-@media (min-width: 900px) { .st-key-query_card { position: sticky; top: 3.8rem; }
+@media (min-width: 900px) { .st-key-query_card { position: sticky; top: 3.8rem;
+  max-height: calc(100vh - 4.6rem); overflow-y: auto; }
+  .st-key-query_card:has([data-title="Close fullscreen"]) { z-index: 1000050; }
   [data-testid="stColumn"]:has(.st-key-query_card) > div { height: 100%; } }
 .hit { display: flex; flex-direction: column; gap: .3rem; font-size: .84rem; line-height: 1.3; }
 .hit-head, .hit-foot { display: flex; align-items: baseline; justify-content: space-between;
@@ -138,7 +141,8 @@ STYLE = """
 .shares .bar i { display: block; height: 100%; border-radius: 3px; background: #2f7fd1; }
 </style>
 """
-"""Colours are mixed from the text's own, so that one sheet serves the light and the dark theme."""
+"""Colours are mixed from the text's own, so that one sheet serves the light and the dark theme.
+What sticks is a layer of its own: a figure that fills the screen must lift the card it is in."""
 
 
 def safe_link(address: str) -> str:
@@ -320,14 +324,12 @@ def distribution_key_html(known_name: str = "") -> str:
     known_name
         What the line of the query's own value is called; empty where there is none.
     """
-    shade = "color-mix(in srgb, {} {}%, transparent)"
-    inner, outer = (shade.format(NEIGHBOUR_COLOUR, opacity) for opacity in (34, 12))
     parts = [
         f'<span><i class="dot" style="background:{NEIGHBOUR_COLOUR}"></i>labelled neighbour</span>',
         f'<span><i class="upright" style="border-left-style:dashed;'
         f'border-color:{NEIGHBOUR_COLOUR}"></i>estimate</span>',
-        f'<span><i class="shade" style="background:{inner}"></i>68 %</span>',
-        f'<span><i class="shade" style="background:{outer}"></i>95 %</span>',
+        _shade_html(NEIGHBOUR_COLOUR, 34, "68 %"),
+        _shade_html(NEIGHBOUR_COLOUR, 12, "95 %"),
     ]
     if known_name:
         parts.append(
@@ -335,3 +337,19 @@ def distribution_key_html(known_name: str = "") -> str:
             f"{escape(known_name)}</span>"
         )
     return f'<div class="legend">{"".join(parts)}</div>'
+
+
+def reconstruction_key_html(*, ignored: bool) -> str:
+    """Return what the colours of `app.figures.reconstruction_figure` mean."""
+    parts = [
+        f'<span><i style="border-color:{QUERY_COLOUR}"></i>spectrum</span>',
+        f'<span><i style="border-color:{MODEL_COLOUR}"></i>what the model gives back</span>',
+    ]
+    if ignored:
+        parts.append(_shade_html(SHADE_COLOUR, 45, "ignored"))
+    return f'<div class="legend">{"".join(parts)}</div>'
+
+
+def _shade_html(colour: str, percent: int, name: str) -> str:
+    mixed = f"color-mix(in srgb, {colour} {percent}%, transparent)"
+    return f'<span><i class="shade" style="background:{mixed}"></i>{escape(name)}</span>'

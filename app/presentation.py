@@ -14,6 +14,7 @@ __all__ = [
     "MODALITY_TITLES",
     "PLURAL",
     "SINGULAR",
+    "SPACE_TITLES",
     "Card",
     "bridge_words",
     "cards",
@@ -52,6 +53,9 @@ PLURAL = {
     "xp": "Gaia XP spectra",
     "photometry": "photometric objects",
 }
+SPACE_TITLES = {"spectrum": "AION-1", "spectrum_native": "Spectral tokenizer"}
+"""Spaces of spectra by the model whose vectors they hold."""
+
 BRIDGE_TITLES = {"auto": "Auto", "linked": "Linked", "aligned": "Aligned"}
 BRIDGE_NAMES = {"same": "own space", "linked": "linked", "aligned": "aligned"}
 """How a hit says over which bridge it came; one of its own kind needed none."""

@@ -14,6 +14,7 @@ from indexer import (
     ReadError,
     Searcher,
     SeveralObjectsError,
+    Understood,
     Upload,
     open_searcher,
     read_image_file,
@@ -22,7 +23,14 @@ from indexer import (
     read_xp_file,
 )
 
-__all__ = ["estimates_of", "examples", "open_current", "property_reader", "query_of_file"]
+__all__ = [
+    "estimates_of",
+    "examples",
+    "open_current",
+    "property_reader",
+    "query_of_file",
+    "reconstruction_of",
+]
 
 EXAMPLES_PER_RELEASE = 6
 
@@ -94,6 +102,28 @@ def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
             raise (no_xp if understood else no_spectrum) from None
 
 
+@st.cache_resource(
+    scope="session", max_entries=4, show_spinner="Asking the tokenizer for the spectrum …"
+)
+def reconstruction_of(
+    _searcher: Searcher, _query: Query, index_id: str, asked: FileAsked
+) -> Understood:
+    """Return what the tokenizer understood of the spectrum of an uploaded file.
+
+    Parameters
+    ----------
+    index_id, asked
+        What the answer depends on.
+
+    Raises
+    ------
+    IndexerError
+        If the query has no spectrum for it, or its weights cannot be opened.
+    """
+    del index_id, asked  # parts of the cache's key only
+    return _searcher.reconstruct(_query)
+
+
 def property_reader(
     searcher: Searcher, index_id: str, labels: Sequence[Path] = ()
 ) -> PropertyReader:
@@ -135,14 +165,20 @@ def _reader(
     "each property can be read) …",
 )
 def estimates_of(
-    _reader: PropertyReader, _query: Query, index_id: str, with_labels: bool, asked: str | FileAsked
+    _reader: PropertyReader,
+    _query: Query,
+    index_id: str,
+    with_labels: bool,
+    asked: str | FileAsked,
+    space: str,
 ) -> tuple[Estimate, ...]:
     """Return estimates of everything that is known of some object of the index.
 
     Parameters
     ----------
-    index_id, with_labels, asked
-        What the answer depends on; `asked` is the query's key or its file.
+    index_id, with_labels, asked, space
+        What the answer depends on; `asked` is the query's key or its file, `space` where it is
+        compared.
     """
-    del index_id, with_labels, asked  # parts of the cache's key only
+    del index_id, with_labels, asked, space  # parts of the cache's key only
     return _reader.read(_query, _reader.names)

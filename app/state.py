@@ -16,6 +16,7 @@ __all__ = [
     "COUNT",
     "FILES_OPEN",
     "QUESTION",
+    "SPACE",
     "TARGET",
     "FileAsked",
     "ask",
@@ -34,6 +35,7 @@ QUESTION = "question"
 TARGET = "target"
 COUNT = "count"
 BRIDGE = "bridge"
+SPACE = "space"
 FILES_OPEN = "files_open"
 CHOSEN = "chosen_object"
 _TOUCHED = "touched"
@@ -78,6 +80,7 @@ def restore() -> tuple[str, ...]:
     st.session_state[TARGET] = address.to
     st.session_state[COUNT] = address.k
     st.session_state[BRIDGE] = address.bridge
+    st.session_state[SPACE] = address.space
     st.session_state[_PUBLISHED] = params
     if address.question:
         forget_file()
@@ -92,6 +95,7 @@ def current() -> Address:
         to=state.get(TARGET) or SAME,
         k=int(state.get(COUNT) or Address().k),
         bridge=state.get(BRIDGE) or "auto",
+        space=state.get(SPACE) or Address().space,
     )
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         read_spectrum_file,
         read_xp_file,
     )
+    from indexer.reconstructions import Understood
     from indexer.search import Searcher, open_searcher
     from indexer.verdicts import Verdict
 
@@ -66,6 +67,7 @@ __all__ = [
     "SearchOptions",
     "Searcher",
     "SeveralObjectsError",
+    "Understood",
     "Upload",
     "Verdict",
     "examples_query",
@@ -106,6 +108,7 @@ _HOME = {
     "SearchOptions": "options",
     "Searcher": "search",
     "SeveralObjectsError": "errors",
+    "Understood": "reconstructions",
     "Upload": "readers.uploads",
     "Verdict": "verdicts",
     "examples_query": "examples",

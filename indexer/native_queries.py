@@ -5,9 +5,10 @@ import dataclasses
 from indexer.errors import QueryError, SearchError
 from indexer.index_file import Index
 from indexer.index_model import NATIVE
+from indexer.neighbours import vector_of
 from indexer.queries import Query
 
-__all__ = ["SPECTRUM_SPACES", "in_space", "lacks_native", "model_of"]
+__all__ = ["SPECTRUM_SPACES", "in_space", "lacks_native", "model_of", "spaces_of"]
 
 SPECTRUM_SPACES = ("spectrum", NATIVE)
 """Where a spectrum can be compared with others of its kind."""
@@ -18,6 +19,26 @@ def lacks_native() -> str:
     return (
         f"this index has no space {NATIVE!r}, in which spectra on any grid are compared: build it "
         "again with `--native-weights spectra-demo`"
+    )
+
+
+def spaces_of(index: Index, query: Query) -> tuple[str, ...]:
+    """Return the spaces in which a query's spectrum can be compared, a part of `SPECTRUM_SPACES`.
+
+    There are none for a query without a spectrum. Several examples need a vector each.
+    """
+    if query.examples is not None:
+        each_has = [spaces_of(index, each) for each in query.examples.all]
+        return tuple(name for name in SPECTRUM_SPACES if all(name in has for has in each_has))
+    if "spectrum" not in query.modalities:
+        return ()
+    if query.brought:
+        vectors = {"spectrum": query.raw_vector, NATIVE: query.native_vector}
+        return tuple(name for name in SPECTRUM_SPACES if vectors[name] is not None)
+    segment, row = index.segment(str(query.release)), int(query.row or 0)
+    stored = [vector_of(segment, name, "spectrum", row) for name in SPECTRUM_SPACES]
+    return tuple(
+        name for name, vector in zip(SPECTRUM_SPACES, stored, strict=True) if vector is not None
     )
 
 
@@ -50,8 +71,11 @@ def in_space(index: Index, query: Query, space: str) -> Query:
     native = space == NATIVE
     if native and index.native_encoder is None:
         raise SearchError(lacks_native())
-    if query.brought and (query.native_vector if native else query.raw_vector) is None:
-        raise SearchError(f"{query.text} has no vector in {space!r}: it is {query.answered}")
+    there = spaces_of(index, query)
+    if space not in there:
+        instead = f"ask it in {' or '.join(map(repr, there))}" if there else "no space has it"
+        why = f"it is {query.answered}" if query.answered else instead
+        raise SearchError(f"{query.text} has no vector in {space!r}: {why}")
     return dataclasses.replace(
         query,
         modality="spectrum",

@@ -13,6 +13,7 @@ from indexer.index_model import NATIVE
 
 if TYPE_CHECKING:
     from aion_encoder.observations import Observation
+    from aion_encoder.universal_spectra import NativeSpectrum
     from indexer.examples import Examples
     from indexer.previews import Preview
 
@@ -77,6 +78,8 @@ class Query:
         Of an uploaded file.
     preview, observation
         For display, of an uploaded file.
+    native
+        The spectrum of which `native_vector` was made; None without one.
     examples
         Several queries, for and against, made one by `indexer.examples.examples_query`.
     """
@@ -104,6 +107,7 @@ class Query:
     sha256: str = ""
     preview: "Preview | None" = None
     observation: "Observation | None" = None
+    native: "NativeSpectrum | None" = None
     examples: "Examples | None" = None
 
     def __post_init__(self) -> None:

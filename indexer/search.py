@@ -1,7 +1,7 @@
 """The searcher: a query and options -> hits."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,18 +10,20 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
-from indexer.bridges import Found, Reached, linked, partners_in
+from indexer.bridges import Found, linked
 from indexer.calibration import ANY_RELEASE
+from indexer.counterparts import own_counterparts
 from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment, open_index
 from indexer.index_model import NATIVE
-from indexer.native_queries import in_space
+from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.receipts import receipt_of
+from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
     modalities_of,
     releases_with,
@@ -121,6 +123,23 @@ class Searcher:
         """Return the query with its spectrum compared in a space; see `native_queries.in_space`."""
         return in_space(self.index, query, space)
 
+    def spaces(self, query: Query) -> tuple[str, ...]:
+        """Return where a query's spectrum can be compared; see `native_queries.spaces_of`."""
+        return spaces_of(self.index, query)
+
+    def reconstruct(self, query: Query) -> Understood:
+        """Return a brought spectrum as the universal spectral tokenizer gives it back.
+
+        Raises
+        ------
+        SearchError
+            If the query is no file with a spectrum in the space ``spectrum_native``.
+        """
+        with self._lock:
+            encoder = None if query.native is None else self._native()
+        # Its model changes nothing when it runs, and a long spectrum must not hold up other files.
+        return understood(self.index, query, encoder)
+
     # What is answered.
 
     def search(self, query: Query, options: SearchOptions = SearchOptions()) -> Hits:  # noqa: B008
@@ -154,7 +173,7 @@ class Searcher:
                 space=space,
                 to=to,
                 releases=releases,
-                direct=self._direct(query, selves, to, releases, banned=hidden),
+                direct=own_counterparts(self.index, query, selves, to, releases, banned=hidden),
                 skip=selves,
                 banned=hidden if options.exclude_source else frozenset(),
             )
@@ -331,32 +350,6 @@ class Searcher:
         start = selves if not query.brought else selves | here(self.index, query)
         linked_to = [self.index.links.source(name, row) for name, row in start]
         return frozenset(start).union(*linked_to) if linked_to else frozenset(start)
-
-    def _direct(
-        self, query: Query, selves: Places, to: str, releases: Sequence[str], banned: Places
-    ) -> list[Found]:
-        """Return the query's own counterparts of a modality, each with the score 1."""
-        if query.examples is not None:
-            # Of several examples none is the query, and those against are not sought at all.
-            return []
-        found: dict[tuple[str, int], str] = {}
-        for name, row in sorted(selves):
-            via = key_of(self.index.segment(name), row)
-            for target in releases:
-                partner = partners_in(self.index, name, [row], target, to)[0]
-                if partner is not None and (target, partner) not in selves:
-                    found.setdefault((target, partner), via)
-        if query.brought:
-            for target, row in sorted(here(self.index, query)):
-                if target not in releases:
-                    continue
-                if partners_in(self.index, target, [row], target, to)[0] is not None:
-                    found.setdefault((target, row), "")
-        return [
-            Found(key_of(self.index.segment(name), row), name, row, to, 1.0, Reached(1.0, via, ""))
-            for (name, row), via in found.items()
-            if (name, row) not in banned
-        ]
 
 
 def open_searcher(

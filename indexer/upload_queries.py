@@ -219,6 +219,7 @@ def _query(upload: "Upload", first: _Said, second: _Said, space: str, answered: 
         sha256=upload.sha256,
         preview=preview_of(shown),
         observation=observation,
+        native=None if second.vector is None else upload.native,
     )
 
 

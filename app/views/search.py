@@ -4,11 +4,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
-from app.address import SAME
+from app.address import SAME, Address
 from app.markup import STYLE
 from app.presentation import headline, index_sentence, modalities_in
 from app.settings import Settings, read_settings
-from app.verdicts import verdict_of
+from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
 from app.widgets.files import draw_uploads
@@ -25,11 +25,14 @@ from app.widgets.problems import (
 from app.widgets.properties import draw_properties
 from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
+from app.widgets.reconstruction import draw_reconstruction
 from app.widgets.starters import EXAMPLE_SEED, draw_starters
 from app.widgets.verdict import draw_verdict_warning
 from indexer import (
     AmbiguousError,
+    Hits,
     IndexerError,
+    Preview,
     Query,
     Searcher,
     SearchOptions,
@@ -61,6 +64,7 @@ def draw() -> None:
     start = not asked.question and file is None
     left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")
     query, refusal = None, None
+    spaces: tuple[str, ...] = ()
     try:
         if file is not None:
             query = resources.query_of_file(searcher, info.index_id, file)
@@ -68,11 +72,15 @@ def draw() -> None:
             query = searcher.query_text(asked.question)
     except IndexerError as error:
         refusal = error
+    if query is not None:
+        spaces = searcher.spaces(query)
+        query, more = _in_space(searcher, query, asked.space)
+        remarks = (*remarks, *more)
     with right:
         draw_uploads(start=start, refused=refusal is not None and file is not None)
     draw_remarks(remarks)
     with left:
-        draw_options(modalities_in(info), query.modality if query else None)
+        draw_options(modalities_in(info), query.modality if query else None, spaces)
         if query is None:
             st.markdown(index_sentence(info))
     state.publish(state.current())
@@ -99,6 +107,19 @@ def _body(kind: str) -> DeltaGenerator:
     return st.container() if before == kind else st.empty().container()
 
 
+def _in_space(searcher: Searcher, query: Query, space: str) -> tuple[Query, tuple[str, ...]]:
+    """Return the query in the space that was asked for, or as it is with a remark.
+
+    A query without a spectrum has nothing to choose, as one of its own kind crosses no bridge.
+    """
+    if space in (Address().space, query.home) or "spectrum" not in query.modalities:
+        return query, ()
+    try:
+        return searcher.in_space(query, space), ()
+    except IndexerError as error:
+        return query, (f"The address asks in “{space}”, but {error}. AION-1 answers instead.",)
+
+
 def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     asked, file = state.current(), state.asked_file()
     to = None if asked.to == SAME else asked.to
@@ -111,26 +132,43 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     verdict = None if hits is None else verdict_of(query, hits)
     left, right = st.columns([1, 3.4], gap="medium")
     with left:
-        draw_query(searcher, query, preview, verdict)
+        place = draw_query(searcher, query, preview, verdict)
     with right:
         if hits is None:
             draw_problem(refusal)
-            return
-        with st.container(horizontal=True, vertical_alignment="center", key="headline"):
-            st.markdown(f"#### {headline(query, hits, asked.to)}", anchors=False, width="stretch")
-            if len(hits):
-                draw_bridge(searcher, query, hits)
-                draw_downloads(hits)
-        draw_verdict_warning(verdict, of_file=file is not None)
-        # Above the neighbours, but drawn after them: an open panel must not hold them up.
-        properties = st.container()
-        if len(hits):
-            modality = str(hits.modality[0])
-            draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
         else:
-            draw_nothing_found()
-        with properties:
-            draw_properties(searcher, query, verdict, file, settings.labels)
+            _draw_hits(searcher, query, hits, preview, verdict, settings)
+    if place is not None and file is not None:
+        # Last of all: a model is asked for it.
+        with place:
+            draw_reconstruction(searcher, query, file)
+
+
+def _draw_hits(
+    searcher: Searcher,
+    query: Query,
+    hits: Hits,
+    preview: Preview | None,
+    verdict: VerdictWords | None,
+    settings: Settings,
+) -> None:
+    file = state.asked_file()
+    with st.container(horizontal=True, vertical_alignment="center", key="headline"):
+        title = headline(query, hits, state.current().to)
+        st.markdown(f"#### {title}", anchors=False, width="stretch")
+        if len(hits):
+            draw_bridge(searcher, query, hits)
+            draw_downloads(hits)
+    draw_verdict_warning(verdict, of_file=file is not None)
+    # Above the neighbours, but drawn after them: an open panel must not hold them up.
+    properties = st.container()
+    if len(hits):
+        modality = str(hits.modality[0])
+        draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
+    else:
+        draw_nothing_found()
+    with properties:
+        draw_properties(searcher, query, verdict, file, settings.labels)
 
 
 draw()

@@ -75,7 +75,7 @@ def _estimates(
         draw_problem(f"The labels cannot be read: {error}", "The catalogue's own columns are used.")
         reader, labels = resources.property_reader(searcher, index_id), ()
     try:
-        return resources.estimates_of(reader, query, index_id, bool(labels), asked)
+        return resources.estimates_of(reader, query, index_id, bool(labels), asked, query.home)
     except IndexerError as error:
         draw_problem(str(error))
         return ()

@@ -1,6 +1,7 @@
 """The query: its picture, what is known of it, its source's other observations, assumptions."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from app import state
 from app.markup import links_html, notes_html, picture_html, query_html, safe_link
@@ -21,8 +22,13 @@ __all__ = ["draw_query"]
 
 def draw_query(
     searcher: Searcher, query: Query, preview: Preview | None, verdict: VerdictWords | None
-) -> None:
-    """Draw the query's card: what it is, whether the index knows its like, how it was read."""
+) -> DeltaGenerator | None:
+    """Draw the query's card: what it is, whether the index knows its like, how it was read.
+
+    Returns
+    -------
+    The place for what the tokenizer understood of a spectrum; None where it has seen none.
+    """
     title = query_title(query)
     with st.container(border=True, key="query_card", gap="small"):
         st.markdown("**Query**")
@@ -43,6 +49,7 @@ def draw_query(
             )
         )
         draw_verdict(verdict)
+        place = None if query.native is None else st.container()
         if query.key:
             _draw_same_source(searcher, str(query.key))
         said = {**query.assumptions, **({"answer": query.answered} if query.answered else {})}
@@ -50,6 +57,7 @@ def draw_query(
             read = "file" if query.key is None else "question"
             st.markdown(f"**How the {read} was read**")
             st.html(notes_html(said))
+    return place
 
 
 def _draw_same_source(searcher: Searcher, key: str) -> None:

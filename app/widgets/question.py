@@ -6,7 +6,7 @@ import streamlit as st
 
 from app import state
 from app.address import BRIDGES, MAX_NEIGHBOURS, MAX_QUESTION, SAME, TARGETS
-from app.presentation import BRIDGE_TITLES, MODALITY_TITLES
+from app.presentation import BRIDGE_TITLES, MODALITY_TITLES, SPACE_TITLES
 
 __all__ = ["draw_options", "draw_search_box"]
 
@@ -29,6 +29,16 @@ have the one you ask for.
 **Auto** takes aligned where the index has it, else linked.
 """
 
+MODEL_HELP = """
+Which model's view of the spectrum is compared.
+
+**AION-1** sees 3500 to 10462 Å on a fixed grid; pictures and Gaia spectra can be reached from it
+over either bridge.
+
+**Spectral tokenizer** (space `spectrum_native`) sees all pixels on their own grid; from it only
+links lead to other kinds.
+"""
+
 
 def draw_search_box() -> None:
     """Draw the one box that takes keys, identifiers and positions."""
@@ -45,8 +55,8 @@ def draw_search_box() -> None:
         st.button("Search", key="search", type="primary", on_click=state.question_changed)
 
 
-def draw_options(modalities: Sequence[str], own: str | None) -> None:
-    """Draw what to find, how many, and the bridge where one is crossed.
+def draw_options(modalities: Sequence[str], own: str | None, spaces: Sequence[str]) -> None:
+    """Draw what to find, how many, the bridge where one is crossed, the model where two answer.
 
     Parameters
     ----------
@@ -54,6 +64,8 @@ def draw_options(modalities: Sequence[str], own: str | None) -> None:
         What the index holds.
     own
         Modality of the query, once there is one.
+    spaces
+        Where its spectrum can be compared.
     """
     targets = [SAME, *(name for name in TARGETS[1:] if name in modalities)]
     with st.container(horizontal=True, vertical_alignment="top", gap="small", key="options"):
@@ -85,6 +97,17 @@ def draw_options(modalities: Sequence[str], own: str | None) -> None:
                 key=state.BRIDGE,
                 required=True,
                 help=BRIDGE_HELP,
+                on_change=state.touched,
+                persist_state="session",
+            )
+        if len(spaces) > 1:
+            st.segmented_control(
+                "Spectrum seen by",
+                spaces,
+                format_func=SPACE_TITLES.__getitem__,
+                key=state.SPACE,
+                required=True,
+                help=MODEL_HELP,
                 on_change=state.touched,
                 persist_state="session",
             )

@@ -19,6 +19,7 @@ from indexer import (
     Query,
     QueryError,
     SearchError,
+    Understood,
 )
 
 MODALITIES = {
@@ -96,11 +97,45 @@ def invented_hits(query: Query, count: int, modality: str, bridge: str) -> Hits:
     )
 
 
+def invented_understood(size: int = 640, **changes: Any) -> Understood:
+    """Return a spectrum of two runs, given back without its noise, some of it ignored."""
+    wavelength = np.linspace(4000.0, 8000.0, size)
+    wavelength[size // 2 :] += 500.0
+    ignored = np.zeros(size, bool)
+    ignored[[*range(96, 128), 300]] = True
+    flux = 2.0 + generator_of("noise").normal(0.0, 0.1, size)
+    flux[[*range(100, 120), 300]] = np.nan
+    told = Understood(
+        model="the universal spectral tokenizer invented",
+        wavelength_angstrom=wavelength,
+        flux=flux,
+        given_back=np.full(size, 2.0),
+        ignored=ignored,
+        starts=(0, size // 2),
+        chi_square=1.043,
+        errors_estimated=False,
+    )
+    return replace(told, **changes)
+
+
 class FakeSearcher:
-    """Answers like a `Searcher`, and remembers what it was asked."""
+    """Answers like a `Searcher`, and remembers what it was asked.
+
+    Attributes
+    ----------
+    searched_in
+        Space of every search.
+    native
+        Whether its index has the space `spectrum_native`.
+    spectrum_px
+        Pixels of an uploaded spectrum.
+    """
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
+        self.searched_in: list[str] = []
+        self.native = True
+        self.spectrum_px = 640
         releases = {
             name: SimpleNamespace(
                 title=f"{name}, invented", simulated=True, indexed=600, vectors={kind: 600}
@@ -158,24 +193,50 @@ class FakeSearcher:
 
     def query_upload(self, upload: Any) -> Query:
         self.asked.append(("upload", upload))
+        seen = self.native and upload.kind == "spectrum"
         return Query(
             kind=upload.kind,
             text=upload.file_name,
             modality=upload.kind,
             raw_vector=np.ones(4, np.float32),
+            native_vector=np.ones(4, np.float32) if seen else None,
+            native=SimpleNamespace(flux=np.ones(self.spectrum_px)) if seen else None,
             assumptions={"medium": "vacuum wavelengths, as SDSS writes them"},
             file_name=upload.file_name,
             preview=invented_preview("demo-sdss:1" if upload.kind == "spectrum" else "demo-hsc:1"),
         )
+
+    def spaces(self, query: Query) -> tuple[str, ...]:
+        if query.modality != "spectrum":
+            return ()
+        return ("spectrum", "spectrum_native") if self.native else ("spectrum",)
+
+    def in_space(self, query: Query, space: str) -> Query:
+        if space not in self.spaces(query):
+            raise SearchError(f"this index has no space {space!r}")
+        return replace(
+            query,
+            space=space if space == "spectrum_native" else "",
+            answered=f"answered in {space!r} by an invented model, as you asked",
+        )
+
+    def reconstruct(self, query: Query) -> Understood:
+        self.asked.append(("reconstruct", query.text))
+        if "odd" in query.text:
+            raise SearchError("the weights of the tokenizer are gone")
+        return invented_understood()
 
     def search(self, query: Query, options: Any) -> Hits:
         self.asked.append(("search", options))
         to = options.to or query.modality
         if to == "photometry":
             raise SearchError("this index holds no photometry")
+        if query.space and options.bridge == "aligned" and to != query.modality:
+            raise SearchError(f"the space {query.space!r} is not aligned with {to}")
         bridge = "same"
         if to != query.modality:
             bridge = "aligned" if options.bridge == "auto" else options.bridge
+        self.searched_in.append(query.home)
         hits = invented_hits(query, options.k, to, bridge)
         return replace(hits, receipt={**hits.receipt, "verdict": self.verdict})
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.address import BRIDGES, MAX_NEIGHBOURS, TARGETS, Address, parse
+from app.address import BRIDGES, MAX_NEIGHBOURS, SPACES, TARGETS, Address, parse
 
 
 @given(
@@ -14,9 +14,10 @@ from app.address import BRIDGES, MAX_NEIGHBOURS, TARGETS, Address, parse
     to=st.sampled_from(TARGETS),
     k=st.integers(1, MAX_NEIGHBOURS),
     bridge=st.sampled_from(BRIDGES),
+    space=st.sampled_from(SPACES),
 )
-def test_a_question_survives_the_address(question, to, k, bridge):
-    address = Address(question, to, k, bridge)
+def test_a_question_survives_the_address(question, to, k, bridge, space):
+    address = Address(question, to, k, bridge, space)
     params = address.to_params()
     assert all(isinstance(value, str) for value in params.values())
     assert parse(params) == (address, ())
@@ -29,7 +30,9 @@ def test_a_default_leaves_no_trace_in_the_address():
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "to", "k", "bridge", "other"]), st.text(max_size=400), max_size=5
+        st.sampled_from(["q", "to", "k", "bridge", "space", "other"]),
+        st.text(max_size=400),
+        max_size=5,
     )
 )
 def test_no_address_breaks_the_page(params):
@@ -49,6 +52,7 @@ def test_no_address_breaks_the_page(params):
         ({"k": "nan"}, Address(), "“nan” neighbours"),
         ({"to": "smell"}, Address(), "asks for “smell”.*image, spectrum, xp"),
         ({"bridge": "golden gate"}, Address(), "auto, linked, aligned"),
+        ({"space": "outer"}, Address(), "names the space “outer”.*: spectrum, spectrum_native"),
         ({"q": "x" * 301}, Address(), "at most 300"),
     ],
 )
@@ -70,3 +74,5 @@ def test_a_wrong_question_cannot_be_made():
         Address(k=101)
     with pytest.raises(ValueError, match="got 'smell' and 'auto'"):
         Address(to="smell")
+    with pytest.raises(ValueError, match="one of spectrum, spectrum_native, got 'shared'"):
+        Address(space="shared")

@@ -139,6 +139,38 @@ def test_spectrum_file_then_another_modality(page, server, uploads):
     picture(page, "cross-modal")
 
 
+def test_a_spectrum_is_given_back_and_asked_in_the_other_space(page, server, searcher, uploads):
+    if searcher.index.native_encoder is None:
+        pytest.skip("the index has no space spectrum_native: build it again")
+    page.goto(server)
+    page.get_by_text("Start from one of these").wait_for()
+    page.locator("input[type=file]").nth(1).set_input_files(uploads / "spectrum.ecsv")
+    results(page, "12 nearest spectra")
+    figure = page.locator(".st-key-reconstruction")
+    figure.locator(".xtitle").get_by_text("Observed wavelength (Å)").wait_for()
+    page.get_by_text("Reduced χ²").wait_for()
+    picture(page, "reconstruction")
+
+    # Over the whole page, nothing of which may lie above it.
+    figure.locator(".nsewdrag").hover()
+    figure.locator("[data-title=Fullscreen]").click()
+    close = figure.locator("[data-title='Close fullscreen']")
+    close.wait_for()
+    above = page.evaluate(
+        "[[.3, .3], [.7, .3], [.7, .7]].map(([x, y]) => document.elementFromPoint("
+        "x * innerWidth, y * innerHeight).closest('.st-key-reconstruction') === null)"
+    )
+    assert not any(above)
+    picture(page, "reconstruction-fullscreen")
+    close.click()
+
+    page.get_by_role("radio", name="Spectral tokenizer").click()
+    page.get_by_text("as you asked").wait_for()
+    assert "space=spectrum_native" in page.url
+    results(page, "12 nearest spectra")
+    picture(page, "other-space")
+
+
 def test_verdict_bridge_and_properties_of_an_object(page, server, searcher):
     key = some_key(searcher, "image")
     page.goto(f"{server}/?q={key}")

@@ -9,7 +9,12 @@ from aion_encoder.encoded import Note, Refusal
 from aion_encoder.errors import ObservationError
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import Spectrum
-from aion_encoder.universal_spectra import EncodedSpectra, NativeSpectrum, prepare
+from aion_encoder.universal_spectra import (
+    EncodedSpectra,
+    NativeSpectrum,
+    Reconstruction,
+    prepare,
+)
 
 BINS = np.geomspace(3000.0, 50_000.0, 49)
 
@@ -50,6 +55,15 @@ class FakeNative:
         present = np.isfinite(vectors).all(axis=1)
         zeros = np.zeros(len(spectra), np.float32)
         return EncodedSpectra(vectors, present, zeros, zeros > 0, tuple(refusals), tuple(notes))
+
+    def reconstruct(self, spectrum: NativeSpectrum) -> Reconstruction:
+        """Give the mean of the pixels that count, everywhere."""
+        prepared = prepare(spectrum)
+        flux = np.full(spectrum.flux.size, spectrum.flux[~prepared.ignored].mean())
+        covered = np.ones(spectrum.flux.size, bool)
+        return Reconstruction(
+            spectrum.wavelength_angstrom, flux, covered, prepared.ignored, prepared.notes
+        )
 
 
 def open_fake_native(weights: str) -> FakeNative:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from fake_native import open_fake_native
 
 from aion_encoder.fake import open_fake_encoder
+from indexer import native_queries
 from indexer.build import build
 from indexer.cli import main
 from indexer.cli_properties import _decoded
@@ -192,6 +193,87 @@ def test_an_object_of_the_index_is_asked_in_either_space(searcher: Searcher):
     best = rows[np.argsort(-scores, kind="stable")[1:4]]
     assert list(native.object_id) == [segment.object_id(row) for row in best]
     assert searcher.search(query, SearchOptions(k=3)).receipt["spaces"] == ["spectrum"]
+
+
+def test_where_a_spectrum_can_be_compared(
+    searcher: Searcher, plain: Searcher, inside: Path, infrared: Path
+):
+    both = searcher.query_upload(read_spectrum_file([inside]))
+    wide = searcher.query_upload(read_spectrum_file([infrared]))
+    assert searcher.spaces(both) == ("spectrum", NATIVE)
+    assert searcher.spaces(searcher.in_space(both, NATIVE)) == ("spectrum", NATIVE)
+    assert searcher.spaces(wide) == (NATIVE,)
+    assert searcher.spaces(searcher.query_object(KEY)) == ("spectrum", NATIVE)
+    assert searcher.spaces(searcher.query_object("fake-images:I0020")) == ()
+    assert plain.spaces(plain.query_object(KEY)) == ("spectrum",)
+    assert plain.spaces(plain.query_upload(read_spectrum_file([inside]))) == ("spectrum",)
+    examples = examples_query([both, wide], [])
+    assert searcher.spaces(examples) == (NATIVE,)
+    with pytest.raises(
+        SearchError, match=r"has no vector in 'spectrum': ask it in 'spectrum_native'"
+    ):
+        searcher.in_space(examples, "spectrum")
+
+
+def test_an_object_that_the_tokenizer_refused_is_not_asked_there(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+):
+    stored = native_queries.vector_of
+
+    def lacking(segment, space, modality, row):
+        return None if space == NATIVE else stored(segment, space, modality, row)
+
+    monkeypatch.setattr(native_queries, "vector_of", lacking)
+    query = searcher.query_object(KEY)
+    assert searcher.spaces(query) == ("spectrum",)
+    with pytest.raises(
+        SearchError, match=rf"^{KEY} has no vector in 'spectrum_native': ask it in 'spectrum'$"
+    ):
+        searcher.in_space(query, NATIVE)
+
+
+def test_a_brought_spectrum_is_given_back_with_what_was_ignored(
+    searcher: Searcher, plain: Searcher, tmp_path: Path
+):
+    wavelength = np.linspace(4000.0, 8000.0, 640)
+    flux = 3.0 + np.sin(wavelength / 90.0)
+    ivar = np.full(640, 4.0)
+    # 20 of the 32 pixels of the fourth patch, and one alone.
+    ivar[[*range(100, 120), 300]] = 0.0
+    path = write(tmp_path / "holes.csv", wavelength, flux, ivar=ivar)
+    query = searcher.query_upload(read_spectrum_file([path]))
+    told = searcher.reconstruct(query)
+    expected = np.zeros(640, bool)
+    expected[[*range(96, 128), 300]] = True
+    np.testing.assert_array_equal(told.ignored, expected)
+    np.testing.assert_array_equal(np.isnan(told.flux), ivar == 0.0)
+    np.testing.assert_allclose(told.flux[ivar > 0], flux[ivar > 0])
+    # The stand-in gives the mean back, so the squares are four times the variance.
+    assert told.chi_square == pytest.approx(4.0 * np.var(flux[~expected]))
+    assert not told.errors_estimated
+    assert told.starts == (0,)
+    assert told.model == "the universal spectral tokenizer universal"
+    assert query.native is not None
+    assert plain.query_upload(read_spectrum_file([path])).native is None
+
+
+def test_errors_of_a_spectrum_without_any_are_estimated_and_gaps_are_told(searcher, tmp_path):
+    rng = np.random.default_rng(3)
+    arms = [np.linspace(9000.0, 10_000.0, 800), np.linspace(10_500.0, 12_000.0, 800)]
+    wavelength = np.concatenate(arms)
+    flux = 5.0 + rng.normal(0.0, 0.2, 1600)
+    path = write(tmp_path / "arms.csv", wavelength, flux)
+    told = searcher.reconstruct(searcher.query_upload(read_spectrum_file([path])))
+    assert told.errors_estimated
+    assert told.starts == (0, 800)
+    assert told.chi_square == pytest.approx(1.0, abs=0.15)
+
+
+def test_only_a_brought_spectrum_is_given_back(searcher: Searcher, plain: Searcher, inside: Path):
+    with pytest.raises(SearchError, match=rf"{KEY} has no spectrum that can be given back"):
+        searcher.reconstruct(searcher.query_object(KEY))
+    with pytest.raises(SearchError, match=r"must be a file with a vector in 'spectrum_native'"):
+        plain.reconstruct(plain.query_upload(read_spectrum_file([inside])))
 
 
 def test_several_examples_are_asked_in_the_space(searcher: Searcher, infrared: Path):
