@@ -359,7 +359,7 @@ class Composer:
             indexed=made.indexed,
             rejected=made.rejected,
             placed=made.placed,
-            vectors={modality: len(raw) for modality, raw in made.raw.items()},
+            vectors=made.vectors,
             spaces=draft.spaces,
             manifest=plan.config,
             inputs=inputs_info(plan.files, sha256),

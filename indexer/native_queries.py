@@ -5,6 +5,7 @@ import dataclasses
 from indexer.errors import QueryError, SearchError
 from indexer.index_file import Index
 from indexer.index_model import NATIVE
+from indexer.neighbours import vector_of
 from indexer.queries import Query
 
 __all__ = ["SPECTRUM_SPACES", "in_space", "lacks_native", "model_of"]
@@ -50,14 +51,26 @@ def in_space(index: Index, query: Query, space: str) -> Query:
     native = space == NATIVE
     if native and index.native_encoder is None:
         raise SearchError(lacks_native())
-    if query.brought and (query.native_vector if native else query.raw_vector) is None:
-        raise SearchError(f"{query.text} has no vector in {space!r}: it is {query.answered}")
+    if _lacks_vector(index, query, space):
+        raise SearchError(
+            f"{query.text} has no vector in {space!r}"
+            + (f": it is {query.answered}" if query.answered else "")
+        )
     return dataclasses.replace(
         query,
         modality="spectrum",
         space=NATIVE if native else "",
         answered=f"answered in {space!r} by {model_of(index, space)}, as you asked",
     )
+
+
+def _lacks_vector(index: Index, query: Query, space: str) -> bool:
+    if query.examples is not None:
+        return False  # each of them is asked when their vectors are joined
+    if query.brought:
+        return (query.native_vector if space == NATIVE else query.raw_vector) is None
+    segment = index.segment(str(query.release))
+    return vector_of(segment, space, "spectrum", int(query.row or 0)) is None
 
 
 def model_of(index: Index, space: str) -> str:

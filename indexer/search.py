@@ -24,6 +24,7 @@ from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.resolve import (
     modalities_of,
+    releases_in,
     releases_with,
     resolve_key,
     resolve_object,
@@ -144,6 +145,8 @@ class Searcher:
         bridge, own = self._bridge(query, options.bridge, to)
         home = query.home if own == query.modality else own
         space = SHARED if bridge == "aligned" else home
+        if bridge != "linked":
+            releases = releases_in(self.index, releases, space, to)
         vector = self._vector(query, own, space)
         if bridge == "linked":
             found = linked(

@@ -59,10 +59,7 @@ class OfIndex:
 
     def places_with(self, release: str, modality: str) -> Int64[np.ndarray, " n"]:
         """Return the rows that have a vector of a modality."""
-        segment = self._index.segment(release)
-        if modality not in segment.info.spaces.get(modality, ()):
-            return np.zeros(0, np.int64)
-        return segment.rows_with(modality)
+        return self._index.segment(release).rows_in(modality, modality)
 
     def partners_of(
         self, release: str, rows: Int64[np.ndarray, " n"], other: str
