@@ -22,6 +22,7 @@ __all__ = [
     "SpaceInfo",
     "bit_of",
     "bits_of",
+    "modality_of",
 ]
 
 FORMAT_VERSION: Literal[1] = 1
@@ -40,6 +41,11 @@ the tokenizer did not refuse. A spectrum that only the tokenizer takes has no ot
 def bit_of(space: str, modality: str) -> int:
     """Return the bit that rows with a vector of a modality in a space have."""
     return VECTOR_BITS[NATIVE if space == NATIVE else modality]
+
+
+def modality_of(side: str) -> str:
+    """Return whose vectors a head takes: its side is a modality, or `NATIVE`, spectra there."""
+    return "spectrum" if side == NATIVE else side
 
 
 def bits_of(modality: str) -> int:
