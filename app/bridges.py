@@ -60,7 +60,7 @@ def explanation(
             f"The query's {asked} and every {found} are compared in a shared space. Heads fitted "
             "on pairs of observations of the same sources bring both there."
         )
-        well = held_out_words(facts, own, to)
+        well = held_out_words(facts, query.space or own, to)
     else:
         what = (
             f"Nothing is crossed: the query's {found} and every {found} of the index are compared "

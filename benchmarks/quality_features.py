@@ -132,7 +132,7 @@ def components_of(
         mean, basis, values = (np.load(name, allow_pickle=False) for name in names)
         return Components(mean, basis), values
     segment = sky.index.segment(release)
-    rows = segment.rows_with(modality)
+    rows = segment.rows_in(modality, modality)
     test = bench.test_cells(np.asarray(segment.column("healpix_29"), np.int64)[rows])
     others = rows[~test] if (~test).sum() > 1 else rows
     chosen = set(bench.picked(others, FIT_AT_MOST).tolist())

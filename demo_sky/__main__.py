@@ -1,10 +1,11 @@
-"""Command line: python -m demo_sky write DIR --objects 3000 --seed 7."""
+"""Command line: python -m demo_sky write DIR --objects 3000 --seed 7; then native, likewise."""
 
 import time
 from pathlib import Path
 
 import click
 
+from demo_sky.native_releases import write_native_releases
 from demo_sky.write import write_sky
 
 
@@ -59,6 +60,29 @@ def write(directory: Path, objects: int, seed: int, workers: int | None, quiet: 
             f"Wrote {objects} sources, {size / 1e6:.0f} MB, to {directory} "
             f"in {time.monotonic() - start:.0f} s"
         )
+
+
+@main.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--objects", default=3000, show_default=True, type=click.IntRange(min=1))
+@click.option("--seed", default=7, show_default=True, type=click.IntRange(min=0))
+def native(directory: Path, objects: int, seed: int) -> None:
+    """Write APOGEE and GALAH spectra of the bright stars of a sky below DIRECTORY.
+
+    Give the numbers that `write` was given: the stars are the same sources. The files are HDF5 in
+    the layout of the others; data_manifests/demo-native.toml indexes all seven releases.
+    """
+    try:
+        with click.progressbar(length=objects, label="Simulating", show_pos=True) as bar:
+
+            def advance(done: int, total: int) -> None:
+                bar.length = total
+                bar.update(done - bar.pos)
+
+            count = write_native_releases(directory, objects, seed, advance)
+    except (ValueError, FileExistsError) as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"Wrote {count} spectra to {directory}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from jaxtyping import Int64
 from indexer.arrow_tables import map_table, write_parquet
 from indexer.catalog import Ordered, ordered, write_catalog
 from indexer.encode import Staged
-from indexer.index_model import MODALITY_BITS, NATIVE
+from indexer.index_model import MODALITY_BITS, NATIVE, bits_of
 from indexer.layout import previews_file, rejects_file
 from indexer.previews import PREVIEW_SCHEMA, write_previews
 from indexer.readers.records import Reject
@@ -30,8 +30,10 @@ class Assembled:
     ----------
     read, indexed, rejected, placed
         Objects.
+    vectors
+        Objects that have a vector, per modality: of a spectrum by either model.
     raw
-        Raw vectors per modality, in row order.
+        Raw vectors of AION-1 per modality, in row order.
     native
         Raw vectors of the universal spectral tokenizer, in row order; may be none.
     """
@@ -40,6 +42,7 @@ class Assembled:
     indexed: int
     rejected: int
     placed: int
+    vectors: dict[str, int]
     raw: dict[str, StagedVectors]
     native: StagedVectors
 
@@ -76,11 +79,14 @@ def assemble(
         modality: StagedVectors(staged, modality, modalities, order.origin)
         for modality in MODALITY_BITS
     }
+    bits = modalities[order.origin]
+    having = {modality: int(((bits & bits_of(modality)) != 0).sum()) for modality in MODALITY_BITS}
     return Assembled(
         read=sum(each.read for each in staged),
         indexed=len(order.table),
         rejected=sum(each.rejected for each in staged) + len(order.duplicates),
         placed=placed,
+        vectors={modality: count for modality, count in having.items() if count},
         raw={modality: vectors for modality, vectors in raw.items() if len(vectors)},
         native=StagedVectors(staged, NATIVE, modalities, order.origin),
     )

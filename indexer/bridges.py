@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.index_file import Index
-from indexer.index_model import MODALITY_BITS
+from indexer.index_model import bits_of
 from indexer.neighbours import Neighbour, key_of, nearest
 
 __all__ = ["Found", "Reached", "linked", "partners_in"]
@@ -60,7 +60,7 @@ def partners_in(
     has_it = np.zeros(len(found), dtype=bool)
     linked_rows = found >= 0
     bits = np.asarray(segment.column("modalities")[found[linked_rows]])
-    has_it[linked_rows] = (bits & MODALITY_BITS[modality]) > 0
+    has_it[linked_rows] = (bits & bits_of(modality)) > 0
     return [int(row) if good else None for row, good in zip(found, has_it, strict=True)]
 
 

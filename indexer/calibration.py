@@ -84,19 +84,26 @@ def _name(query: Side, target: Side) -> str:
     return f"{query[0]}:{query[1]}>{target[0]}:{target[1]}"
 
 
-def calibrate(space: str, vectors: Mapping[Side, Float16[np.ndarray, "n dim"]]) -> Calibration:
+def calibrate(
+    space: str,
+    vectors: Mapping[Side, Float16[np.ndarray, "n dim"]],
+    asking: Mapping[Side, Float16[np.ndarray, "n dim"]] | None = None,
+) -> Calibration:
     """Score random pairs of every two sides of a space.
 
     Parameters
     ----------
     vectors
         Unit vectors of the space per release and modality. An object is not paired with itself.
+    asking
+        The same of what asks there and is never found.
     """
+    queries = {**vectors, **(asking or {})}
     quantiles: dict[str, tuple[float, ...]] = {}
     by_modality: dict[tuple[str, Side], list[np.ndarray[Any, Any]]] = {}
-    for query in sorted(vectors):
+    for query in sorted(queries):
         for target in sorted(vectors):
-            scores = _random_scores(vectors[query], vectors[target], same=query == target)
+            scores = _random_scores(queries[query], vectors[target], same=query == target)
             if len(scores):
                 quantiles[_name(query, target)] = _quantiles(scores)
                 by_modality.setdefault((query[1], target), []).append(scores)

@@ -98,11 +98,8 @@ class Composer:
         """Return the served columns of a segment."""
         return map_table(self.root / rows_file(self.drafts[name].unit))
 
-    def rows_with(self, name: str, modality: str) -> Int64[np.ndarray, " n"]:
-        """Return the rows of a segment that have a modality."""
-        return self._rows_in(name, modality, modality)
-
-    def _rows_in(self, name: str, space: str, modality: str) -> Int64[np.ndarray, " n"]:
+    def rows_in(self, name: str, space: str, modality: str) -> Int64[np.ndarray, " n"]:
+        """Return the rows of a segment that have a vector of a modality in a space."""
         bits = numpy_column(self.rows(name), "modalities")
         return np.flatnonzero(bits & bit_of(space, modality)).astype(np.int64)
 
@@ -197,6 +194,7 @@ class Composer:
         new: Sequence[str],
         *,
         anew: bool = False,
+        asking: Mapping[Side, Any] | None = None,
     ) -> None:
         """Fill the vectors of new segments into FAISS files, and calibrate the space.
 
@@ -208,6 +206,8 @@ class Composer:
             Those whose vectors were just written.
         anew
             Whether the space itself is new, so that what its published lists share is no use.
+        asking
+            Vectors of queries that are compared with it but are not in it, for calibration.
         """
         fillings = {
             f"{release}:{modality}": self.filling(release, name, modality)
@@ -218,13 +218,13 @@ class Composer:
         for release in new:
             for modality in users[release]:
                 filling = self.filling(release, name, modality)
-                fill_segment(filling, self._rows_in(release, name, modality), trained)
+                fill_segment(filling, self.rows_in(release, name, modality), trained)
         vectors = {
             (release, modality): self.filling(release, name, modality).vectors()
             for release, modalities in users.items()
             for modality in modalities
         }
-        calibration = calibrate(name, vectors)
+        calibration = calibrate(name, vectors, asking)
         if name != SHARED:
             nearest = nearest_scores(self._filled(name, vectors), self._partners)
             calibration = calibration.model_copy(update={"nearest": nearest})
@@ -241,7 +241,7 @@ class Composer:
 
         return {
             (release, modality): Filled(
-                self._rows_in(release, name, modality),
+                self.rows_in(release, name, modality),
                 each,
                 ann.load(self.filling(release, name, modality).ann_path),
             )
@@ -359,7 +359,7 @@ class Composer:
             indexed=made.indexed,
             rejected=made.rejected,
             placed=made.placed,
-            vectors={modality: len(raw) for modality, raw in made.raw.items()},
+            vectors=made.vectors,
             spaces=draft.spaces,
             manifest=plan.config,
             inputs=inputs_info(plan.files, sha256),

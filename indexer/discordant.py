@@ -209,13 +209,13 @@ def _pairs(
     """Give every two releases (or one) and the rows of sources with a picture and a spectrum."""
     for _, image in sorted(index.segments.items()):
         for _, spectrum in sorted(index.segments.items()):
-            if not (image.info.vectors.get(IMAGE) and spectrum.info.vectors.get(SPECTRUM)):
+            rows, spectra = image.rows_in(IMAGE, IMAGE), spectrum.rows_in(SPECTRUM, SPECTRUM)
+            if not (len(rows) and len(spectra)):
                 continue
-            rows = image.rows_with(IMAGE)
             partners = (
                 rows if image is spectrum else index.links.partners(image.name, rows, spectrum.name)
             )
-            both = np.isin(partners, spectrum.rows_with(SPECTRUM))
+            both = np.isin(partners, spectra)
             if both.any():
                 yield image, spectrum, rows[both], partners[both]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from aion_encoder.observations import MODALITIES
 from indexer.assemble import Assembled
 from indexer.index_model import ReleaseInfo
 from indexer.spaces import Space
@@ -40,11 +41,11 @@ class Draft:
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Modalities of which it has vectors."""
+        """Modalities of which it has vectors in the space of the modality."""
         if self.assembled is not None:
             return tuple(self.assembled.raw)
         assert self.kept is not None
-        return tuple(name for name, count in self.kept.vectors.items() if count)
+        return tuple(name for name in MODALITIES if name in self.kept.spaces)
 
 
 def through(space: Space, raw: StagedVectors) -> Callable[[slice], Float32[np.ndarray, "n dim"]]:

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from aion_encoder.observations import Observation, Spectrum
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import write_arrow
 from indexer.durable import sha256_of, write_json
 from indexer.errors import BuildError
-from indexer.index_model import MODALITY_BITS, NATIVE, VECTOR_BITS
+from indexer.index_model import NATIVE, VECTOR_BITS
 from indexer.layout import staged_partition_dir
 from indexer.plan import ReleasePlan, staging_config
 from indexer.previews import Preview, preview_of, preview_table
@@ -34,8 +35,10 @@ BATCH_OBSERVATIONS = 256
 
 _DONE = "done.json"
 
-_Native = tuple[np.ndarray[Any, Any], str]
-"""A vector of the tokenizer of native spectra, or why there is none."""
+_Observed = Observation | NativeSpectrum
+
+_Said = tuple[np.ndarray[Any, Any], str]
+"""What a model says of an observation: a vector, or why there is none."""
 
 
 @dataclass(frozen=True)
@@ -94,31 +97,42 @@ class _Batch:
 
     def flush(self) -> None:
         """Encode what waits, every observation by itself."""
-        alone = [(observation,) for record in self.waiting for observation in record.observations]
-        encoded = self.encoder.encode(alone) if alone else None
-        reasons = {refusal.index: refusal.reason for refusal in encoded.refusals} if encoded else {}
-        natives = self._natives([observation for (observation,) in alone])
+        observations = [each for record in self.waiting for each in record.observations]
+        aion, native = self._by_aion(observations), self._by_native(observations)
         place = 0
         for record in self.waiting:
-            found: list[tuple[Observation, np.ndarray[Any, Any]]] = []
-            refused: list[tuple[str, str]] = []
-            for observation in record.observations:
-                assert encoded is not None
-                vector = encoded.vectors[observation.modality][place]
-                if np.isfinite(vector).all():
-                    found.append((observation, vector))
-                else:
-                    reason = reasons.get(place, "the encoder gave numbers that are not finite")
-                    refused.append((observation.modality, reason))
-                place += 1
-            native = natives[place - len(record.observations) : place]
-            self._settle(record, found, refused, next((each for each in native if each), None))
+            said = slice(place, place + len(record.observations))
+            self._settle(record, aion[said], native[said])
+            place = said.stop
         self.waiting = []
 
-    def _natives(self, observations: Sequence[Observation]) -> list[_Native | None]:
+    def _by_aion(self, observations: Sequence[_Observed]) -> list[_Said | None]:
+        """Return what AION-1 says of each observation; None of what it is not asked."""
+        said: list[_Said | None] = [None] * len(observations)
+        asked = [
+            (place, each)
+            for place, each in enumerate(observations)
+            if not isinstance(each, NativeSpectrum)
+        ]
+        if not asked:
+            return said
+        encoded = self.encoder.encode([(observation,) for _, observation in asked])
+        reasons = {refusal.index: refusal.reason for refusal in encoded.refusals}
+        for number, (place, observation) in enumerate(asked):
+            vector = encoded.vectors[observation.modality][number]
+            finite = bool(np.isfinite(vector).all())
+            unsaid = "" if finite else "the encoder gave numbers that are not finite"
+            said[place] = (vector, reasons.get(number, unsaid))
+        return said
+
+    def _by_native(self, observations: Sequence[_Observed]) -> list[_Said | None]:
         """Return what the tokenizer of native spectra says of each observation; None of others."""
-        said: list[_Native | None] = [None] * len(observations)
-        spectra = [(n, each) for n, each in enumerate(observations) if isinstance(each, Spectrum)]
+        said: list[_Said | None] = [None] * len(observations)
+        spectra = [
+            (place, each)
+            for place, each in enumerate(observations)
+            if isinstance(each, Spectrum | NativeSpectrum)
+        ]
         if self.native is None or not spectra:
             return said
         encoded = self.native.encode([spectrum for _, spectrum in spectra])
@@ -128,36 +142,39 @@ class _Batch:
         return said
 
     def _settle(
-        self,
-        record: Record,
-        found: Sequence[tuple[Observation, np.ndarray[Any, Any]]],
-        refused: Sequence[tuple[str, str]],
-        native: _Native | None,
+        self, record: Record, aion: Sequence[_Said | None], native: Sequence[_Said | None]
     ) -> None:
+        found: dict[str, np.ndarray[Any, Any]] = {}
+        refused: list[tuple[str, str]] = []
+        shown: list[_Observed] = []
+        for observation, *answers in zip(record.observations, aion, native, strict=True):
+            before = len(found)
+            for kind, answer in zip((observation.modality, NATIVE), answers, strict=True):
+                if answer is None:
+                    continue
+                vector, reason = answer
+                if reason:
+                    refused.append((kind, reason))
+                else:
+                    found[kind] = vector
+            if len(found) > before:
+                shown.append(observation)
         if not found:
-            reason = "; ".join(reason for _, reason in refused) or "the object has no observation"
+            reasons = dict.fromkeys(reason for _, reason in refused)
+            reason = "; ".join(reasons) or "the object has no observation"
             whole = Reject(record.object_id, record.source_file, record.source_row, reason)
             self.rejects.append((whole, ""))
             return
-        refused = list(refused)
-        bits = sum(MODALITY_BITS[each.modality] for each, _ in found)
-        # Beside a vector of AION-1 only: a refusal here costs no record, and brings none.
-        if native is not None and bits & MODALITY_BITS["spectrum"]:
-            vector, reason = native
-            if reason:
-                refused.append((NATIVE, reason))
-            else:
-                bits |= VECTOR_BITS[NATIVE]
-                self.vectors.setdefault(NATIVE, []).append(vector)
-        for modality, reason in refused:
+        for kind, reason in refused:
             part = Reject(record.object_id, record.source_file, record.source_row, reason)
-            self.rejects.append((part, modality))
+            self.rejects.append((part, kind))
         number = len(self.records)
         # The pixels are not needed any more: a partition may be larger than memory.
         self.records.append(_without_observations(record))
-        self.modalities.append(bits)
-        for observation, vector in found:
-            self.vectors.setdefault(observation.modality, []).append(vector)
+        self.modalities.append(sum(VECTOR_BITS[kind] for kind in found))
+        for kind, vector in found.items():
+            self.vectors.setdefault(kind, []).append(vector)
+        for observation in shown:
             preview = preview_of(observation, self.preview_settings)
             if preview is not None:
                 self.previews.append((number, preview))
@@ -193,7 +210,8 @@ def encode_partition(
     index
         Folder of the index; the result lies in its build folder.
     encoder, native
-        Whose vectors are made; of spectra by both, if there is a `native`.
+        Whose vectors are made; of spectra by both, if there is a `native`, except of those that
+        only this takes.
     on_file
         Called for each input file that is done.
     """

@@ -156,12 +156,15 @@ def examples_query(
     if not common:
         told = "; ".join(f"{_name(each)}: {', '.join(each.modalities)}" for each in examples.all)
         raise QueryError(f"examples must have a modality in common, got {told}")
+    native = common[0] == "spectrum" and all(each.space for each in examples.all)
     text = " + ".join(each.text for each in examples.positives)
     return Query(
         kind="examples",
         text=" - ".join([text, *(each.text for each in examples.negatives)]),
         modality=common[0],
         modalities=tuple(dict.fromkeys(common)),
+        space=first.space if native else "",
+        answered=first.answered if native else "",
         notes=tuple(dict.fromkeys(note for each in examples.all for note in each.notes)),
         examples=examples,
     )

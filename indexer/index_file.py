@@ -190,7 +190,10 @@ class Index:
             ) from None
 
     def heads(self, modality: str) -> Head | None:
-        """Return the head that brings a modality into ``shared``; None if there is none."""
+        """Return the head that brings a modality into ``shared``; None if there is none.
+
+        ``spectrum_native`` counts as one: its spectra may have a head by which they ask there.
+        """
         return self._heads.get(modality)
 
     def to_shared(

@@ -21,6 +21,8 @@ __all__ = [
     "ReleaseInfo",
     "SpaceInfo",
     "bit_of",
+    "bits_of",
+    "modality_of",
 ]
 
 FORMAT_VERSION: Literal[1] = 1
@@ -33,12 +35,23 @@ NATIVE = "spectrum_native"
 
 VECTOR_BITS = {**MODALITY_BITS, NATIVE: 16}
 """Bit of every kind of vector. `NATIVE` is no modality: its vectors are of spectra, of those that
-the tokenizer did not refuse."""
+the tokenizer did not refuse. A spectrum that only the tokenizer takes has no other bit."""
 
 
 def bit_of(space: str, modality: str) -> int:
     """Return the bit that rows with a vector of a modality in a space have."""
     return VECTOR_BITS[NATIVE if space == NATIVE else modality]
+
+
+def modality_of(side: str) -> str:
+    """Return whose vectors a head takes: its side is a modality, or `NATIVE`, spectra there."""
+    return "spectrum" if side == NATIVE else side
+
+
+def bits_of(modality: str) -> int:
+    """Return the bits of which rows have at least one that have a vector of a modality anywhere."""
+    bits = MODALITY_BITS[modality]
+    return bits | VECTOR_BITS[NATIVE] if modality == "spectrum" else bits
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -102,7 +115,7 @@ class ReleaseInfo(_Frozen):
     placed
         Indexed objects that have a position: the rows of the HATS catalogue.
     vectors
-        Objects that have a vector, per modality.
+        Objects that have a vector, per modality: of a spectrum in either of its spaces.
     spaces
         Spaces that hold vectors of this segment, with the modalities in each.
     manifest

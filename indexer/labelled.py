@@ -34,7 +34,9 @@ _RELEASE_BITS = 40
 def labelled_rows(
     index: Index, modality: str, known: Mapping[str, np.ndarray[Any, Any]]
 ) -> dict[str, Int64[np.ndarray, " n"]]:
-    """Return, per release, the rows of which something is known and that have a modality.
+    """Return, per release, the rows of which something is known and with a vector of a modality.
+
+    The vector must lie in the space of the modality, as those of `labelled_neighbours` do.
 
     Parameters
     ----------
@@ -43,12 +45,10 @@ def labelled_rows(
     """
     rows = {}
     for release, mask in known.items():
-        segment = index.segment(release)
-        if segment.info.vectors.get(modality, 0):
-            having = segment.rows_with(modality)
-            chosen = having[mask[having]]
-            if len(chosen):
-                rows[release] = chosen
+        having = index.segment(release).rows_in(modality, modality)
+        chosen = having[mask[having]]
+        if len(chosen):
+            rows[release] = chosen
     return rows
 
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aion_encoder.surveys import SURVEYS
 from indexer.errors import ManifestError
+from indexer.native_releases import NAME, NativeSpectra
 from indexer.proper_motion import DEFAULT_EPOCH_YR
 
 __all__ = [
@@ -33,8 +34,8 @@ __all__ = [
     "load_manifest",
 ]
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Reader = Literal["mmu_hdf5", "sdss_spec", "desi_files", "gaia_xp", "image_files"]
+Name = Annotated[str, Field(pattern=NAME)]
+Reader = Literal["mmu_hdf5", "sdss_spec", "desi_files", "gaia_xp", "image_files", "spectrum_files"]
 
 READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
     "image": ("mmu_hdf5", "image_files"),
@@ -157,7 +158,8 @@ class PublishedCount(_Model):
 class BesideCatalogue(_Model):
     """A CSV table beside loose files that names what is in them.
 
-    A row is believed only if its position agrees with the file's own.
+    A row is believed only if its position agrees with the file's own; a spectrum file that states
+    none is where its row says.
 
     Attributes
     ----------
@@ -206,9 +208,10 @@ class ReleaseManifest(_Model):
     title
         The name that people read.
     survey
-        AION-1's name of the survey (`aion_encoder.surveys`).
+        AION-1's name of the survey (`aion_encoder.surveys`); with `native` any other name in
+        lower case, such as ``apogee``.
     reader
-        Which reader opens the files.
+        Which reader opens the files; with `native` ``mmu_hdf5`` or ``spectrum_files``.
     files
         Globs relative to the root.
     object_id, ra, dec
@@ -216,7 +219,10 @@ class ReleaseManifest(_Model):
     columns
         Which other columns to keep; the readers of loose files know their own.
     catalogue
-        A table beside loose image files that names them.
+        A table beside loose image or spectrum files that names them.
+    native
+        Stated for spectra of any other instrument, range and resolution: they are indexed in the
+        space ``spectrum_native`` alone. Default: None, the survey is one that AION-1 knows.
     epoch
         Mean epoch of the positions (Julian year). Objects of a release that keeps the columns
         ``pmra`` and ``pmdec`` (mas a year; and ``ref_epoch``, where each position has its own)
@@ -242,7 +248,8 @@ class ReleaseManifest(_Model):
     dec: str = "dec"
     columns: ColumnRules = Field(default_factory=ColumnRules)
     catalogue: BesideCatalogue | None = None
-    # Left out of what is hashed where it is the default: manifests of before stay what they are.
+    # Left out of what is hashed where they are the default: manifests of before stay what they are.
+    native: NativeSpectra | None = Field(default=None, exclude_if=lambda value: value is None)
     epoch: float = Field(
         default=DEFAULT_EPOCH_YR,
         ge=1900.0,
@@ -260,12 +267,16 @@ class ReleaseManifest(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.survey not in SURVEYS:
-            raise ValueError(f"survey must be one of {', '.join(SURVEYS)}, got {self.survey!r}")
-        survey = SURVEYS[self.survey]
-        if self.reader not in READERS_OF_MODALITY[survey.modality]:
+        if self.native is not None:
+            self.native.check(self.survey, self.reader)
+        elif self.survey not in SURVEYS:
             raise ValueError(
-                f"reader {self.reader!r} does not read a {survey.modality}, which is what survey "
+                f"survey must be one of {', '.join(SURVEYS)}, got {self.survey!r}; spectra of "
+                "another instrument need the table [releases.native]"
+            )
+        elif self.reader not in READERS_OF_MODALITY[self.modality]:
+            raise ValueError(
+                f"reader {self.reader!r} does not read a {self.modality}, which is what survey "
                 f"{self.survey!r} gives"
             )
         for pattern in self.files:
@@ -274,7 +285,8 @@ class ReleaseManifest(_Model):
             if self.reader == "mmu_hdf5" and not pattern.endswith(".hdf5"):
                 raise ValueError(f"files of mmu_hdf5 must end in .hdf5, got {pattern!r}")
         if self.preview is not None:
-            unknown = set(self.preview.rgb) - set(survey.bands)
+            bands = () if self.native is not None else SURVEYS[self.survey].bands
+            unknown = set(self.preview.rgb) - set(bands)
             if unknown:
                 raise ValueError(f"unknown bands in preview: {', '.join(sorted(unknown))}")
         return self
@@ -282,7 +294,7 @@ class ReleaseManifest(_Model):
     @property
     def modality(self) -> str:
         """What the observations of this release are: ``image``, ``spectrum`` or ``xp``."""
-        return SURVEYS[self.survey].modality
+        return "spectrum" if self.native is not None else SURVEYS[self.survey].modality
 
 
 class Manifest(_Model):

@@ -12,6 +12,7 @@ from aion_encoder.identity import EncoderIdentity
 from indexer.compose import Composer
 from indexer.drafts import Draft, through
 from indexer.durable import write_json
+from indexer.errors import BuildError
 from indexer.index_file import read_native_identity
 from indexer.index_model import NATIVE
 from indexer.layout import native_encoder_file, space_unit
@@ -53,13 +54,31 @@ def open_native(
     Returns
     -------
     The weights, empty if there are to be none, and their encoder.
+
+    Raises
+    ------
+    BuildError
+        If there are to be none, and a release has spectra that only the tokenizer takes.
     """
     default = BUNDLED if beside.repository == _BUNDLED_BESIDE else NO_WEIGHTS
     weights = asked or work.manifest.native_weights or default
     spectra = any(each.release.modality == _SPECTRUM for each in work.releases)
+    if weights == NO_WEIGHTS:
+        _refuse_native(work)
     if weights == NO_WEIGHTS or not spectra:
         return "", None
     return weights, tools.open_native(weights)
+
+
+def _refuse_native(work: Plan) -> None:
+    alone = [each.release for each in work.releases if each.release.native is not None]
+    if alone:
+        told = " and ".join(f"{each.name} (survey {each.survey})" for each in alone)
+        raise BuildError(
+            f"only the universal spectral tokenizer takes the spectra of {told}, and this index is "
+            "built without it: name its weights with --native-weights, such as "
+            f"{BUNDLED}, or leave these releases out"
+        )
 
 
 def fill_native(composer: Composer, identity: EncoderIdentity | None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Int64
 
 from aion_encoder.contrastive import PairBlock
+from indexer.index_model import NATIVE, modality_of
 
 __all__ = [
     "Linked",
@@ -132,7 +133,8 @@ def gather_pairs(linked: Linked, modalities: Sequence[str]) -> list[ReleasePairs
     """Find all pairs of linked observations in some modalities.
 
     An object that has two modalities is a pair by itself. Observations of one source in one
-    modality but two releases are pairs as well.
+    modality but two releases are pairs as well. `NATIVE` counts as a modality beside those that
+    are not of spectra: two views of one spectrum are no pair.
 
     Returns
     -------
@@ -145,12 +147,16 @@ def gather_pairs(linked: Linked, modalities: Sequence[str]) -> list[ReleasePairs
         for right in modalities[i:]:
             for a in names:
                 for b in names:
-                    if left == right and a >= b:
+                    if (left == right and a >= b) or _of_spectra(left, right):
                         continue
                     pairs = _between(linked, (a, b), (left, right))
                     if len(pairs):
                         found.append(pairs)
     return with_sources(found)
+
+
+def _of_spectra(left: str, right: str) -> bool:
+    return NATIVE in (left, right) and modality_of(left) == modality_of(right)
 
 
 def _between(

@@ -86,7 +86,7 @@ def receipt_of(
         "to": to,
         "bridge": bridge,
         "spaces": [space],
-        **_native(index, space),
+        **_native(index, query, space),
         "space_methods": {space: _method(index, space)},
         "releases": list(searched),
         "searched": recipes,
@@ -98,9 +98,9 @@ def receipt_of(
     }
 
 
-def _native(index: Index, space: str) -> dict[str, Any]:
-    """Return whose vectors were compared, where they are not of the index's encoder."""
-    if space != NATIVE or index.native_encoder is None:
+def _native(index: Index, query: Query, space: str) -> dict[str, Any]:
+    """Return whose vector asked, where it is not of the index's encoder."""
+    if NATIVE not in (space, query.space) or index.native_encoder is None:
         return {}
     return {"space_encoder": _encoder(index.native_encoder)}
 

@@ -10,7 +10,8 @@ from aion_encoder.observations import MODALITIES
 from indexer.errors import AmbiguousError, QueryError, SearchError
 from indexer.identifiers import find_objects
 from indexer.index_file import Index, Segment
-from indexer.index_model import MODALITY_BITS
+from indexer.index_model import NATIVE, bit_of, bits_of
+from indexer.native_queries import model_of
 from indexer.neighbours import key_of
 from indexer.positions import Position, parse_position
 from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
@@ -18,6 +19,7 @@ from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
 __all__ = [
     "around",
     "modalities_of",
+    "releases_in",
     "releases_with",
     "resolve_key",
     "resolve_object",
@@ -76,7 +78,7 @@ class SegmentDirectory:
 def modalities_of(segment: Segment, row: int) -> tuple[str, ...]:
     """Return the modalities that an object has, in their fixed order."""
     mask = int(segment.column("modalities")[row])
-    return tuple(name for name, bit in MODALITY_BITS.items() if mask & bit)
+    return tuple(name for name in MODALITIES if mask & bits_of(name))
 
 
 def resolve_key(index: Index, release: str, object_id: str) -> tuple[Segment, int]:
@@ -122,7 +124,7 @@ def resolve_object(index: Index, text: str) -> Query:
     segment, row = resolve_key(index, *found[0])
     key = f"{found[0][0]}:{found[0][1]}"
     read_as = {} if text.strip() == key else {"identifier": f"{text.strip()!r} is {key}"}
-    return _indexed_query(segment, row, "object", text, read_as)
+    return _indexed_query(index, segment, row, "object", text, read_as)
 
 
 def resolve_position(index: Index, text: str, radius_arcsec: float | None = None) -> Query:
@@ -160,7 +162,7 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     if len(inside) > 1:
         others = ", ".join(other for _, other, _, _ in inside[1 : SHOWN_CANDIDATES + 1])
         read_as["also here"] = others
-    return _indexed_query(segment, row, "position", text, read_as)
+    return _indexed_query(index, segment, row, "position", text, read_as)
 
 
 def resolve_text(index: Index, text: str) -> Query:
@@ -220,9 +222,18 @@ def _nothing_near(
 
 
 def _indexed_query(
-    segment: Segment, row: int, kind: QueryKind, text: str, read_as: dict[str, str]
+    index: Index, segment: Segment, row: int, kind: QueryKind, text: str, read_as: dict[str, str]
 ) -> Query:
     modalities = modalities_of(segment, row)
+    own = bit_of(modalities[0], modalities[0])
+    # A spectrum without a vector in its own space has one of the tokenizer.
+    space = "" if int(segment.column("modalities")[row]) & own else NATIVE
+    answered = ""
+    if space:
+        answered = (
+            f"answered in {NATIVE!r} by {model_of(index, NATIVE)}; the index has no vector by "
+            "AION-1 of this spectrum"
+        )
     return Query(
         kind=kind,
         text=text,
@@ -231,6 +242,8 @@ def _indexed_query(
         release=segment.name,
         row=row,
         modalities=modalities,
+        space=space,
+        answered=answered,
         survey=segment.info.survey,
         object_id=segment.object_id(row),
         ra_deg=float(segment.column("ra_deg")[row]),
@@ -239,6 +252,26 @@ def _indexed_query(
         object_class=str(segment.rows.column("object_class")[row].as_py()),
         assumptions=read_as,
     )
+
+
+def releases_in(index: Index, releases: Sequence[str], space: str, modality: str) -> list[str]:
+    """Return those of the releases that have vectors of a modality in a space.
+
+    Raises
+    ------
+    SearchError
+        If none has.
+    """
+    chosen = [
+        name for name in releases if modality in index.segment(name).info.spaces.get(space, ())
+    ]
+    if not chosen:
+        there = sorted({each for name in releases for each in index.segment(name).info.spaces})
+        raise SearchError(
+            f"release {', '.join(releases)} has no {modality} vectors in the space {space!r}, "
+            f"only in {', '.join(there)}"
+        )
+    return chosen
 
 
 def releases_with(index: Index, asked: Sequence[str], to: str) -> list[str]:

@@ -17,7 +17,7 @@ from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment, open_index
-from indexer.index_model import NATIVE
+from indexer.index_model import NATIVE, modality_of
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import SearchOptions
@@ -26,6 +26,7 @@ from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
     modalities_of,
+    releases_in,
     releases_with,
     resolve_key,
     resolve_object,
@@ -160,16 +161,17 @@ class Searcher:
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
-        bridge, own = self._bridge(query, options.bridge, to)
-        home = query.home if own == query.modality else own
-        space = SHARED if bridge == "aligned" else home
-        vector = self._vector(query, own, space)
+        bridge, side = self._bridge(query, options.bridge, to)
+        space = SHARED if bridge == "aligned" else side
+        if bridge != "linked":
+            releases = releases_in(self.index, releases, space, to)
+        vector = self._vector(query, side, space)
         if bridge == "linked":
             found = linked(
                 self.index,
                 vector,
                 options.k,
-                own=own,
+                own=modality_of(side),
                 space=space,
                 to=to,
                 releases=releases,
@@ -197,13 +199,14 @@ class Searcher:
             space=space,
             searched=releases,
             left_out=sorted(key_of(self.index.segment(name), row) for name, row in hidden),
-            verdict=self._verdict(query, own, source),
+            verdict=self._verdict(query, side, source),
         )
+        own = side if bridge == "aligned" else modality_of(side)
         return assemble(self.index, query, found, receipt, bridge=bridge, own=own, space=space)
 
     def verdict(self, query: Query) -> Verdict:
         """Say whether a query is like what the index holds; every answer carries it, too."""
-        return self._verdict(query, query.modality, self.source(query))
+        return self._verdict(query, query.home, self.source(query))
 
     def vector(self, query: Query, modality: str) -> Float32[np.ndarray, " dim"]:
         """Return the query's unit vector in the space of one of its modalities."""
@@ -270,20 +273,23 @@ class Searcher:
         return resolve_key(self.index, release, object_id)
 
     def _bridge(self, query: Query, asked: str, to: str) -> tuple[str, str]:
-        """Choose the bridge, and which modality of the query goes over it."""
-        if query.space:
-            if asked == "aligned" and to != query.modality:
-                raise SearchError(
-                    f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked'"
-                )
-            return ("same" if to == query.modality else "linked"), query.modality
-        if to in query.modalities:
-            return "same", to
+        """Choose the bridge, and which side of the query goes over it.
+
+        A side is a modality, compared in its own space, or `NATIVE`.
+        """
+        sides = (query.space,) if query.space else query.modalities
+        if to in map(modality_of, sides):
+            return "same", query.space or to
         aligned = [
-            own
-            for own in query.modalities
-            if self.index.heads(own) is not None and self.index.heads(to) is not None
+            side
+            for side in sides
+            if self.index.heads(side) is not None and self.index.heads(to) is not None
         ]
+        if asked == "aligned" and not aligned and query.space:
+            raise SearchError(
+                f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked', or "
+                "fit heads with `python -m indexer align`"
+            )
         if asked == "aligned" and not aligned:
             reasons = [note for note in self.index.info.notes if "align" in note]
             raise SearchError(
@@ -292,44 +298,51 @@ class Searcher:
             )
         if asked != "linked" and aligned:
             return "aligned", aligned[0]
-        return "linked", query.modality
+        return "linked", query.home
 
-    def _verdict(self, query: Query, own: str, source: Places) -> Verdict:
+    def _verdict(self, query: Query, side: str, source: Places) -> Verdict:
         """Say whether the query is like what the index holds of its modality."""
         if query.examples is not None:
             return unknown_verdict("the index's own distances are of single objects")
-        home = query.home if own == query.modality else own
+        own = modality_of(side)
         near = nearest(
             self.index,
-            self._vector(query, own, home),
+            self._vector(query, side, side),
             1,
-            space=home,
+            space=side,
             modality=own,
             releases=self.index.releases,
             skip=source,
         )
         if not near:
             return unknown_verdict(f"the index has no other {own}")
-        side = (query.release or ANY_RELEASE, own)
-        return verdict(self.index.calibration(home), side, near[0].key, near[0].score)
+        asking = (query.release or ANY_RELEASE, own)
+        return verdict(self.index.calibration(side), asking, near[0].key, near[0].score)
 
-    def _vector(self, query: Query, own: str, space: str) -> Float32[np.ndarray, " dim"]:
-        """Return the query's unit vector in a space, for its modality `own`."""
+    def _vector(self, query: Query, side: str, space: str) -> Float32[np.ndarray, " dim"]:
+        """Return the query's unit vector for one of its sides: in its own space, or in `SHARED`."""
         if query.examples is not None:
-            return combined_vector(query.examples, lambda each: self._vector(each, own, space))
+            return combined_vector(query.examples, lambda each: self._vector(each, side, space))
+        own = modality_of(side)
         if not query.brought:
+            # Of the tokenizer's vectors none lies in the shared space.
+            lies_in = NATIVE if side == NATIVE else space
             segment = self.index.segment(str(query.release))
-            stored = vector_of(segment, space, own, int(query.row or 0))
+            stored = vector_of(segment, lies_in, own, int(query.row or 0))
             if stored is None:
-                raise SearchError(f"{query.key} has no {own} vector in the space {space!r}")
-            return stored
-        raw = query.native_vector if space == NATIVE else query.raw_vector
-        if raw is None:
-            raise SearchError(
-                f"{query.text} has no {own} vector for the space {space!r}: it is {query.answered}"
-            )
-        vector = self.index.space(NATIVE if space == NATIVE else own).apply(raw[None, :])
-        shared = self.index.to_shared(own, vector) if space == SHARED else vector
+                raise SearchError(f"{query.key} has no {own} vector in the space {lies_in!r}")
+            if lies_in == space:
+                return stored
+            vector = stored[None, :]
+        else:
+            raw = query.native_vector if side == NATIVE else query.raw_vector
+            if raw is None:
+                raise SearchError(
+                    f"{query.text} has no {own} vector for the space {space!r}: it is "
+                    f"{query.answered}"
+                )
+            vector = self.index.space(side).apply(raw[None, :])
+        shared = self.index.to_shared(side, vector) if space == SHARED else vector
         return np.asarray(shared[0], np.float32)
 
     def _selves(self, query: Query) -> Places:
@@ -340,7 +353,7 @@ class Searcher:
             return frozenset({(str(query.release), int(query.row or 0))})
         if query.home not in self.index.info.spaces:
             return frozenset()
-        return identical(self.index, query, self._vector(query, query.modality, query.home))
+        return identical(self.index, query, self._vector(query, query.home, query.home))
 
     def _source(self, query: Query, selves: Places) -> Places:
         """Return every object of the query's source."""

@@ -12,7 +12,7 @@ from indexer.arrow_tables import map_table, numpy_column
 from indexer.catalog import cone, find_id
 from indexer.errors import IndexFormatError, SearchError
 from indexer.hats_catalog import read_parquet_row, read_placed_row
-from indexer.index_model import MODALITY_BITS, ReleaseInfo, bit_of
+from indexer.index_model import ReleaseInfo, bit_of, bits_of
 from indexer.layout import (
     catalog_dir,
     keys_file,
@@ -65,7 +65,7 @@ class Segment:
             for modality in modalities
         }
         self._ann: dict[tuple[str, str], AnnIndex] = {}
-        self._rows_of_bit: dict[int, np.ndarray[Any, Any]] = {}
+        self._rows_of_bits: dict[int, np.ndarray[Any, Any]] = {}
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
 
     def __len__(self) -> int:
@@ -100,14 +100,18 @@ class Segment:
         return str(self.rows.column("object_id")[int(row)].as_py())
 
     def rows_with(self, modality: str) -> Int64[np.ndarray, " n"]:
-        """Return the rows that have a vector of a modality, ascending."""
-        return self._rows_with_bit(MODALITY_BITS[modality])
+        """Return the rows that have a vector of a modality in any space, ascending."""
+        return self._rows_with_bits(bits_of(modality))
 
-    def _rows_with_bit(self, bit: int) -> Int64[np.ndarray, " n"]:
-        if bit not in self._rows_of_bit:
-            there = self.column("modalities") & bit
-            self._rows_of_bit[bit] = np.flatnonzero(there).astype(np.int64)
-        return self._rows_of_bit[bit]
+    def rows_in(self, space: str, modality: str) -> Int64[np.ndarray, " n"]:
+        """Return the rows that have a vector of a modality in a space, ascending; may be none."""
+        return self._rows_with_bits(bit_of(space, modality))
+
+    def _rows_with_bits(self, bits: int) -> Int64[np.ndarray, " n"]:
+        if bits not in self._rows_of_bits:
+            there = self.column("modalities") & bits
+            self._rows_of_bits[bits] = np.flatnonzero(there).astype(np.int64)
+        return self._rows_of_bits[bits]
 
     def cone(
         self, ra_deg: float, dec_deg: float, radius_arcsec: float
@@ -150,7 +154,7 @@ class Segment:
             If it has none, or several and none was named.
         """
         modality = self._one_modality(space, modality)
-        return self._rows_with_bit(bit_of(space, modality)), self._vectors[space, modality]
+        return self.rows_in(space, modality), self._vectors[space, modality]
 
     def ann(self, space: str, modality: str | None = None) -> "AnnIndex":
         """Return the FAISS index over `vectors`; it is mapped on the first call.

@@ -1,4 +1,8 @@
-"""The space ``shared`` of the next index: heads on linked pairs, and all vectors through them."""
+"""The space ``shared`` of the next index: heads on linked pairs, and vectors through them.
+
+Vectors of every aligned modality lie in it. Spectra as the universal spectral tokenizer sees them
+have a head, too, where there are pairs enough, by which they ask there; they are not found there.
+"""
 
 import shutil
 from collections.abc import Sequence
@@ -9,10 +13,13 @@ from jaxtyping import Float16, Int64
 
 from aion_encoder.heads import Head, load_heads, save_heads
 from indexer.align import ALIGNED_MODALITIES, PAIRS_AT_MOST, Aligned, fit_heads
+from indexer.align_native import with_native_head
 from indexer.arrow_tables import numpy_column
+from indexer.calibration import Side
 from indexer.compose import Composer
 from indexer.drafts import Draft
 from indexer.durable import digest_of, replacing, sha256_of, write_json
+from indexer.index_model import NATIVE, modality_of
 from indexer.layout import (
     aligned_heads_file,
     segment_space_dir,
@@ -26,6 +33,9 @@ from indexer.progress import Progress, silent
 from indexer.spaces import SHARED, shared_description, to_unit
 
 __all__ = ["fill_shared"]
+
+ASKING_AT_MOST = 20_000
+"""About how many vectors of a release are scored for calibration that do not lie in the space."""
 
 
 def fill_shared(
@@ -52,14 +62,7 @@ def fill_shared(
     """
     aligned = None if anew else _published_heads(composer)
     if aligned is None:
-        fitted = fit_heads(
-            gather_pairs(_Gathered(composer), ALIGNED_MODALITIES),
-            _present(composer),
-            brought=composer.encoder.bridges,
-            pairs_at_most=pairs_at_most,
-            seed=seed,
-            progress=progress,
-        )
+        fitted = _fitted(composer, pairs_at_most, seed, progress)
         if isinstance(fitted, str):
             return (fitted,)
         aligned = Aligned(fitted.heads, {**fitted.facts, **_identity(composer)}, fitted.left_out)
@@ -75,7 +78,8 @@ def fill_shared(
         for each in composer.drafts.values()
         if each.name in users and (anew or SHARED not in each.spaces)
     ]
-    if not new and composer.keep_space(SHARED, users):
+    # A head that must go is in the published folder.
+    if not new and NATIVE not in aligned.left_out and composer.keep_space(SHARED, users):
         return _reasons(aligned)
     _write(composer, aligned)
     dim = next(iter(aligned.heads.values())).dim
@@ -91,8 +95,35 @@ def fill_shared(
         users,
         [each.name for each in new],
         anew=anew,
+        asking=_asking(composer, aligned.heads.get(NATIVE)),
     )
     return _reasons(aligned)
+
+
+def _fitted(composer: Composer, pairs_at_most: int, seed: int, progress: Progress) -> Aligned | str:
+    """Fit heads of the modalities, and one for the tokenizer's vectors of spectra beside them."""
+    present, native = _present(composer), NATIVE in composer.spaces
+    every = gather_pairs(
+        _Gathered(composer), (*ALIGNED_MODALITIES, NATIVE) if native else ALIGNED_MODALITIES
+    )
+
+    def fit(sides: Sequence[str]) -> Aligned | str:
+        return fit_heads(
+            [each for each in every if set(each.modalities) <= set(sides)],
+            sides,
+            brought=composer.encoder.bridges,
+            pairs_at_most=pairs_at_most,
+            seed=seed,
+            progress=progress,
+        )
+
+    fitted = fit(present)
+    if not native:
+        return fitted
+    if isinstance(fitted, str):
+        # With too few pairs of AION-1's spectra these may span the space instead.
+        return fit((*present, NATIVE))
+    return with_native_head(fitted, every, pairs_at_most=pairs_at_most, seed=seed)
 
 
 def _reasons(aligned: Aligned) -> tuple[str, ...]:
@@ -123,7 +154,8 @@ def _present(composer: Composer) -> list[str]:
 def _published_heads(composer: Composer) -> Aligned | None:
     """Return the published heads, if a segment that stays uses them.
 
-    A modality that they do not know is left out until they are fitted anew.
+    A modality that they do not know is left out until they are fitted anew, and so are the
+    tokenizer's vectors if they are of another space now.
     """
     before = composer.before
     if before is None or not any(SHARED in each.spaces for each in composer.drafts.values()):
@@ -131,11 +163,14 @@ def _published_heads(composer: Composer) -> Aligned | None:
     path = composer.index / aligned_heads_file(before.spaces[SHARED].directory)
     heads, facts = load_heads(path)
     known = [modality for modality in ALIGNED_MODALITIES if modality in heads]
+    fitted_to = facts.get("spaces", {})
+    if NATIVE in heads and _identity(composer)["spaces"].get(NATIVE) == fitted_to.get(NATIVE):
+        known.append(NATIVE)
     left_out = {
         modality: f"{modality} is not aligned: the heads were fitted to "
         f"{' and '.join(known)}; fit them anew with `python -m indexer align`"
-        for modality in _present(composer)
-        if modality not in heads
+        for modality in (*_present(composer), *([NATIVE] if NATIVE in heads else []))
+        if modality not in known
     }
     return Aligned({modality: heads[modality] for modality in known}, facts, left_out)
 
@@ -143,10 +178,10 @@ def _published_heads(composer: Composer) -> Aligned | None:
 def _identity(composer: Composer) -> dict[str, Any]:
     """Say whose vectors the heads take: the encoder, and what its spaces do to them."""
     spaces = {}
-    for modality in _present(composer):
-        unit = composer.spaces[modality].directory
+    for name in (*_present(composer), *([NATIVE] if NATIVE in composer.spaces else [])):
+        unit = composer.spaces[name].directory
         files = (space_file(unit), space_transform_file(unit))
-        spaces[modality] = digest_of([sha256_of(composer.root / name) for name in files])
+        spaces[name] = digest_of([sha256_of(composer.root / name) for name in files])
     return {"encoder": composer.encoder.identity.digest, "spaces": spaces}
 
 
@@ -169,6 +204,19 @@ def _project(composer: Composer, draft: Draft, modality: str, head: Head) -> Non
     )
 
 
+def _asking(composer: Composer, head: Head | None) -> dict[Side, Any]:
+    """Return vectors of spectra that ask in the space and do not lie there, evenly picked."""
+    if head is None:
+        return {}
+    found = {}
+    for name, draft in composer.drafts.items():
+        if NATIVE in draft.spaces:
+            vectors = composer.filling(name, NATIVE, modality_of(NATIVE)).vectors()
+            chosen = vectors[:: max(1, len(vectors) // ASKING_AT_MOST)].astype(np.float32)
+            found[name, NATIVE] = to_unit(head.apply(chosen))
+    return found
+
+
 class _Gathered:
     """The next index as `indexer.pairs` looks at it."""
 
@@ -180,9 +228,7 @@ class _Gathered:
         return sorted(self._composer.drafts)
 
     def places_with(self, release: str, modality: str) -> Int64[np.ndarray, " n"]:
-        if modality not in self._composer.drafts[release].modalities:
-            return np.zeros(0, np.int64)
-        return self._composer.rows_with(release, modality)
+        return self._composer.rows_in(release, modality, modality_of(modality))
 
     def partners_of(
         self, release: str, rows: Int64[np.ndarray, " n"], other: str
@@ -194,4 +240,4 @@ class _Gathered:
         return numpy_column(self._composer.rows(release), "healpix_29")
 
     def vectors_of(self, release: str, modality: str) -> Float16[np.ndarray, "n dim"]:
-        return self._composer.filling(release, modality, modality).vectors()
+        return self._composer.filling(release, modality, modality_of(modality)).vectors()

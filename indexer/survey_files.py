@@ -13,6 +13,7 @@ from jaxtyping import Int64
 
 from aion_encoder.observations import Observation
 from aion_encoder.readouts import RedshiftDistribution
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.errors import QueryError
 from indexer.index_file import Index
 from indexer.labelled import Place
@@ -140,6 +141,9 @@ class SurveyFiles:
                 if not isinstance(each, Record) or each.object_id not in places:
                     continue
                 for observation in each.observations:
+                    if isinstance(observation, NativeSpectrum):
+                        # Nothing of AION-1, which all of this is about.
+                        continue
                     if observation.modality == modality:
                         found.setdefault((name, places[each.object_id]), observation)
 

@@ -91,6 +91,9 @@ def open_same_native(index: Index, weights: str | None) -> Any:
     return encoder
 
 
+_NO_SPECTRA = "this index holds no spectra by AION-1"
+
+
 @dataclass(frozen=True, eq=False)
 class _Said:
     """What one model says of an observation: a vector, or why there is none."""
@@ -125,7 +128,9 @@ def encode_upload(
         If only the universal spectral tokenizer takes it and the index has no space for that, or
         an encoder is not that of the index.
     """
-    first = _by_aion(upload, aion)
+    others = index.native_encoder is not None and upload.native is not None
+    here = "spectrum" in index.info.spaces or not others
+    first = _by_aion(upload, aion) if here else _Said(None, _NO_SPECTRA)
     if upload.native is None or (index.native_encoder is None and upload.observation is not None):
         if first.refusal:
             raise ReadError(f"{upload.file_name}: {first.refusal}")
@@ -143,7 +148,7 @@ def encode_upload(
         )
     by_native = model_of(index, NATIVE)
     if first.refusal:
-        why = f"AION-1 does not take this spectrum: {first.refusal}"
+        why = f"AION-1 does not take this spectrum: {first.refusal}" if here else first.refusal
         return _query(
             upload, first, second, NATIVE, f"answered in {NATIVE!r} by {by_native}; {why}"
         )

@@ -13,7 +13,7 @@ from indexer.durable import sha256_of
 from indexer.errors import BuildError, IndexerError
 from indexer.fill import blocks_of
 from indexer.index_file import Index, read_index_file, read_native_identity
-from indexer.index_model import NATIVE, IndexInfo
+from indexer.index_model import MODALITY_BITS, NATIVE, VECTOR_BITS, IndexInfo
 from indexer.layout import INDEX_FILE, units_on_disk
 from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
@@ -165,6 +165,7 @@ def _segment(index: Index, segment: Segment, found: _Examination) -> None:
     found.expect(all(reasons), f"{name}: every reject must have a reason")
     _order(segment, found)
     _keys(segment, found)
+    _modalities(segment, found)
     for space, modalities in info.spaces.items():
         found.expect(space in index.info.spaces, f"{name}: space {space} is not listed")
         for modality in modalities:
@@ -203,16 +204,31 @@ def _keys(segment: Segment, found: _Examination) -> None:
     )
 
 
+def _modalities(segment: Segment, found: _Examination) -> None:
+    """A bit of a row promises a vector in a space; a spectrum may have either of two."""
+    name, info = segment.name, segment.info
+    for modality in MODALITY_BITS:
+        listed, there = info.vectors.get(modality, 0), len(segment.rows_with(modality))
+        found.expect(
+            listed == there,
+            f"{name}: {modality} vectors are listed for {listed} objects, {there} have one",
+        )
+    bits = segment.column("modalities")
+    for space, bit in VECTOR_BITS.items():
+        found.expect(
+            space in info.spaces or not np.any(bits & bit),
+            f"{name}: objects have a vector in space {space}, which the segment lacks",
+        )
+
+
 def _vectors(
     index: Index, segment: Segment, space: str, modality: str, found: _Examination
 ) -> None:
     what = f"{segment.name}: {modality} in space {space}"
     rows, vectors = segment.vectors(space, modality)
-    # Of the native vectors the rows alone say how many there are: some spectra may be refused.
-    known = len(rows) if space == NATIVE else segment.info.vectors.get(modality, 0)
     found.expect(
-        len(rows) == len(vectors) == known,
-        f"{what}: {known} vectors are listed, {len(vectors)} are there for {len(rows)} objects",
+        len(rows) == len(vectors),
+        f"{what}: {len(vectors)} vectors are there for {len(rows)} objects",
     )
     dim = index.info.spaces[space].dim
     found.expect(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float64
@@ -56,6 +57,7 @@ class NativeSpectrum:
     mask: Bool[np.ndarray, " n"] | None = None
     starts: tuple[int, ...] = (0,)
     steps: tuple[str, ...] = field(default=())
+    modality: ClassVar[str] = "spectrum"
 
     def __post_init__(self) -> None:
         for name in ("flux", "wavelength_angstrom", "ivar"):

@@ -27,6 +27,7 @@ from indexer.evaluate.pool import Pool, pool_of
 from indexer.evaluate.records import Gallery, Mode, Recorder, SuiteResult
 from indexer.evaluate.searches import Lists, index_lists, random_lists
 from indexer.index_file import Index
+from indexer.index_model import NATIVE, modality_of
 from indexer.pairs import ReleasePairs, gather_pairs
 from indexer.spaces import SHARED
 
@@ -59,10 +60,7 @@ class OfIndex:
 
     def places_with(self, release: str, modality: str) -> Int64[np.ndarray, " n"]:
         """Return the rows that have a vector of a modality."""
-        segment = self._index.segment(release)
-        if modality not in segment.info.spaces.get(modality, ()):
-            return np.zeros(0, np.int64)
-        return segment.rows_with(modality)
+        return self._index.segment(release).rows_in(modality, modality_of(modality))
 
     def partners_of(
         self, release: str, rows: Int64[np.ndarray, " n"], other: str
@@ -76,7 +74,7 @@ class OfIndex:
 
     def vectors_of(self, release: str, modality: str) -> Any:
         """Map the vectors of a modality in its own space."""
-        return self._index.segment(release).vectors(modality, modality)[1]
+        return self._index.segment(release).vectors(modality, modality_of(modality))[1]
 
 
 def partners(bench: Bench) -> SuiteResult:
@@ -103,8 +101,34 @@ def partners(bench: Bench) -> SuiteResult:
                 recorder.skipped.append(f"{left} and {right} are not aligned in this index")
             for own, to in ((0, 1), (1, 0)):
                 curves += _direction(bench, recorder, test, own, to, (left, right))
+    if index.heads(NATIVE) is not None:
+        curves += _by_native(bench, recorder)
     recorder.figures["ranks"] = curves
     return recorder.result()
+
+
+def _by_native(bench: Bench, recorder: Recorder) -> list[dict[str, Any]]:
+    """Score what spectra find in the shared space by the head for the tokenizer's vectors."""
+    curves: list[dict[str, Any]] = []
+    index = bench.index
+    for to in ("image", "xp"):
+        pairs = gather_pairs(OfIndex(index), (to, NATIVE))
+        pairs = [each for each in pairs if each.modalities == (to, NATIVE)]
+        test = [each.only(_tests(bench, each)) for each in pairs]
+        count = sum(len(each) for each in test)
+        if index.heads(to) is None or count < _LEAST:
+            recorder.skipped.append(
+                f"{NATIVE} to {to}: heads and at least {_LEAST} pairs in test cells are needed, "
+                f"there are {count}"
+            )
+            continue
+        asking = _side(bench, test, 1, modality_of(NATIVE), NATIVE)
+        whole = _side(bench, test, 0, to, SHARED)
+        numbers = bench.picked(np.flatnonzero(np.isin(asking.sources, whole.sources)))
+        asked = asking, numbers, index.to_shared(NATIVE, asking.vectors(numbers))
+        direction = f"{NATIVE}_to_{to}"
+        curves += _identity(bench, recorder, asked, whole, "aligned", direction, PARTNERS)
+    return curves
 
 
 def _tests(bench: Bench, pairs: ReleasePairs) -> np.ndarray[Any, Any]:

@@ -148,7 +148,14 @@ def _linked(bench: Bench, recorder: Recorder, asking: Pool, pool: Pool, directio
     numbers = bench.picked(np.arange(len(asking)), min(_LINKED_QUERIES, bench.queries))
     whole = pool_of(bench.index, pool.modality)
     searcher = bench.searcher
-    options = SearchOptions(k=_K, to=pool.modality, bridge="linked", exclude_source=True)
+    # Spectra without a vector by AION-1 are reached through links, too; they are not in the pool.
+    options = SearchOptions(
+        k=_K,
+        to=pool.modality,
+        bridge="linked",
+        exclude_source=True,
+        releases=tuple(whole.releases),
+    )
     found = np.full((len(numbers), _K), -1, np.int64)
     scores = np.full((len(numbers), _K), np.nan)
     for at, key in enumerate(asking.keys(numbers)):
@@ -157,9 +164,11 @@ def _linked(bench: Bench, recorder: Recorder, asking: Pool, pool: Pool, directio
             zip(hits.release.tolist(), hits.object_id.tolist(), strict=True)
         ):
             row = int(bench.index.segment(release).row_of(object_id) or 0)
-            start = whole.starts[release]
-            found[at, place] = start + int(np.searchsorted(whole.rows[release], row))
-            scores[at, place] = hits.score[place]
+            among = whole.rows[release]
+            number = int(np.searchsorted(among, row))
+            if number < len(among) and among[number] == row:
+                found[at, place] = whole.starts[release] + number
+                scores[at, place] = hits.score[place]
     everywhere = Gallery(
         f"all {pool.modality}, through links",
         len(whole),

@@ -150,7 +150,7 @@ def pool_of(
     for name in index.releases:
         segment = index.segment(name)
         if (not releases or name in releases) and modality in segment.info.spaces.get(space, ()):
-            having = segment.rows_with(modality)
+            having = segment.rows_in(space, modality)
             if len(having):
                 rows[name] = having
     return Pool(index, space, modality, rows)

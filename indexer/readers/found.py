@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from aion_encoder.observations import Observation
+from aion_encoder.observations import Observation, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.readers.records import Value, standard_columns
 
@@ -47,10 +47,20 @@ class Found:
     survey: str = ""
     native: NativeSpectrum | None = None
 
+    @property
+    def for_tokenizer(self) -> NativeSpectrum | None:
+        """What the universal spectral tokenizer gets of it; None if it takes nothing of it."""
+        if self.native is None and isinstance(self.observation, Spectrum):
+            # Just as an index is built: a file that is in it finds itself.
+            return NativeSpectrum.of(self.observation)
+        return self.native
+
 
 @dataclass(frozen=True)
 class Refused:
     """One object of a file that AION-1 does not take, and why.
+
+    `native_reason` is set where the universal spectral tokenizer does not take it either.
 
     Parameters
     ----------
@@ -67,6 +77,7 @@ class Refused:
     object_id: str = ""
     row: int = 0
     instead: Found | None = None
+    native_reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from aion_encoder.errors import ObservationError
 from aion_encoder.observations import GaiaXp, Image, Observation, Spectrum
+from aion_encoder.universal_spectra import NativeSpectrum, native_spectrum
 from indexer.manifests import ReleaseManifest
 from indexer.readers.columns import catalogue_columns, native, needed_columns
 from indexer.readers.messages import one_line
@@ -35,6 +36,8 @@ OPTIONAL_ARRAYS = {
     "spectrum": ("spectrum_mask",),
     "xp": (),
 }
+NO_ERRORS = "spectrum_ivar"
+"""Needed by AION-1 alone."""
 
 
 def read_mmu_file(path: Path, name: str, release: ReleaseManifest) -> Iterator[Record | Reject]:
@@ -63,12 +66,16 @@ def read_mmu_file(path: Path, name: str, release: ReleaseManifest) -> Iterator[R
 
 def _rows(file: h5py.File, name: str, release: ReleaseManifest) -> Iterator[Record | Reject]:
     modality = release.modality
-    required = (release.object_id, release.ra, release.dec, *ARRAYS[modality])
+    arrays, optional = ARRAYS[modality], OPTIONAL_ARRAYS[modality]
+    if release.native is not None:
+        arrays = tuple(name for name in arrays if name != NO_ERRORS)
+        optional = (*optional, NO_ERRORS)
+    required = (release.object_id, release.ra, release.dec, *arrays)
     missing = [column for column in required if column not in file]
     if missing:
         yield Reject("", name, 0, f"the file lacks {', '.join(missing)}")
         return
-    optional = (*OPTIONAL_ARRAYS[modality], *needed_columns(release.columns))
+    optional = (*optional, *needed_columns(release.columns))
     wanted = list(dict.fromkeys((*required, *(column for column in optional if column in file))))
     count = len(file[release.object_id])
     uneven = [column for column in wanted if len(file[column]) != count]
@@ -99,10 +106,12 @@ def _object(
         if not (0.0 <= ra_deg <= 360.0 and -90.0 <= dec_deg <= 90.0):
             raise ValueError(f"the position ({ra_deg}, {dec_deg}) is not on the sky")
         columns: dict[str, Value] = catalogue_columns(release.columns, row)
-        observation: Observation
+        observation: Observation | NativeSpectrum
         if release.modality == "image":
             observation = _image(row, release.survey)
             columns["bands"] = ",".join(observation.bands)
+        elif release.native is not None:
+            observation = _native_spectrum(row, release.native.medium)
         elif release.modality == "spectrum":
             observation = _spectrum(row, release.survey)
         else:
@@ -154,18 +163,32 @@ def _scale(row: dict[str, np.ndarray], count: int) -> float | None:
 
 
 def _spectrum(row: dict[str, np.ndarray], survey: str) -> Spectrum:
+    pixels = _pixels(row)
+    return Spectrum(
+        flux=pixels["flux"],
+        ivar=pixels["ivar"],
+        wavelength_angstrom=pixels["lambda"],
+        survey=survey,
+        mask=pixels.get("mask"),
+    )
+
+
+def _native_spectrum(row: dict[str, np.ndarray], medium: str) -> NativeSpectrum:
+    pixels = _pixels(row)
+    return native_spectrum(
+        pixels["flux"], pixels["lambda"], pixels.get("ivar"), pixels.get("mask"), medium=medium
+    )
+
+
+def _pixels(row: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns of a spectrum by their short names, without the padding."""
     wavelength = row["spectrum_lambda"]
     real = np.isfinite(wavelength) & (wavelength > 0.0)
     if not real.any():
         raise ValueError("the spectrum has no pixel with a wavelength")
-    mask = row["spectrum_mask"][real].astype(bool) if "spectrum_mask" in row else None
-    return Spectrum(
-        flux=row["spectrum_flux"][real],
-        ivar=row["spectrum_ivar"][real],
-        wavelength_angstrom=wavelength[real],
-        survey=survey,
-        mask=mask,
-    )
+    names = ("lambda", "flux", "ivar", "mask")
+    there = {name: row[f"spectrum_{name}"][real] for name in names if f"spectrum_{name}" in row}
+    return there | ({"mask": there["mask"].astype(bool)} if "mask" in there else {})
 
 
 def _scalar(value: np.ndarray) -> object:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from aion_encoder.observations import Observation
+from aion_encoder.universal_spectra import NativeSpectrum
 
 __all__ = ["STANDARD_COLUMNS", "Partition", "Record", "Reject", "Value", "standard_columns"]
 
@@ -33,7 +34,8 @@ class Record:
     ra_deg, dec_deg
         ICRS position in degrees; NaN where unknown.
     observations
-        At most one of each modality.
+        At most one of each modality. A `NativeSpectrum` is for the universal spectral tokenizer
+        alone; a `Spectrum` is for AION-1, and for the tokenizer if there is one.
     columns
         The standard columns and those that the manifest keeps.
     source_file
@@ -45,7 +47,7 @@ class Record:
     object_id: str
     ra_deg: float
     dec_deg: float
-    observations: tuple[Observation, ...]
+    observations: tuple[Observation | NativeSpectrum, ...]
     columns: Mapping[str, Value] = field(default_factory=standard_columns)
     source_file: str = ""
     source_row: int = 0

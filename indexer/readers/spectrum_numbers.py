@@ -82,15 +82,15 @@ class ReadSpectrum:
     refusal
         Why it does not; else empty.
     native
-        What the universal spectral tokenizer gets, which needs no errors and no range; None if it
-        does not take it either.
+        What the universal spectral tokenizer gets, which needs no errors and no range; why it does
+        not take it either, in words, if it does not.
     assumptions
         What was assumed, in words, for the model that is first to answer.
     """
 
     spectrum: Spectrum | None
     refusal: str
-    native: NativeSpectrum | None
+    native: NativeSpectrum | str
     assumptions: dict[str, str]
 
 
@@ -138,22 +138,23 @@ def found_in(read: ReadSpectrum, found: Found) -> Found | Refused:
     found
         All else that is known of it.
     """
-    filled = replace(found, observation=read.spectrum, native=read.native)
+    native, why = (None, read.native) if isinstance(read.native, str) else (read.native, "")
+    filled = replace(found, observation=read.spectrum, native=native)
     if read.spectrum is not None:
         return filled
-    instead = None if read.native is None else filled
-    return Refused(read.refusal, found.object_id, found.row, instead)
+    instead = None if native is None else filled
+    return Refused(read.refusal, found.object_id, found.row, instead, why)
 
 
 def _native(
     flux: np.ndarray, wavelength: np.ndarray, ivar: np.ndarray | None, mask: np.ndarray
-) -> NativeSpectrum | None:
-    """Return the spectrum on its own grid, if there is enough of it to be encoded."""
+) -> NativeSpectrum | str:
+    """Return the spectrum on its own grid, or why there is not enough of it to be encoded."""
     try:
         spectrum = native_spectrum(flux, wavelength, ivar, mask)
         prepare(spectrum)
-    except ObservationError:
-        return None
+    except ObservationError as error:
+        return str(error)
     return spectrum
 
 

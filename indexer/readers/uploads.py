@@ -192,16 +192,9 @@ def _upload(
         redshift=float(redshift),
         sha256=_digest(contents),
         file_name=names,
-        native=_native_of(one),
+        native=one.for_tokenizer,
         refusal=refusal,
     )
-
-
-def _native_of(found: Found) -> NativeSpectrum | None:
-    if found.native is None and isinstance(found.observation, Spectrum):
-        # Just as an index is built: a file that is in it finds itself.
-        return NativeSpectrum.of(found.observation)
-    return found.native
 
 
 def _chosen(found: Sequence[Found | Refused], names: str, wanted: str | None) -> Found | Refused:

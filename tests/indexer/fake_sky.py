@@ -14,7 +14,9 @@ import numpy as np
 
 from aion_encoder.fake import open_fake_encoder
 from aion_encoder.observations import GaiaXp, Image, Observation, Spectrum
+from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.manifests import IgnoredFiles, Manifest, ReleaseManifest
+from indexer.native_releases import NativeSpectra
 from indexer.readers.records import Partition, Record, Reject, standard_columns
 from indexer.tools import Tools
 
@@ -25,9 +27,15 @@ SURVEYS = {
     "fake-sdss": "sdss",
     "fake-gaia": "gaia",
 }
-_PREFIX = {"fake-images": "I", "fake-desi": "D", "fake-sdss": "S", "fake-gaia": "G"}
+NATIVE_SURVEYS = {"fake-apogee": "apogee"}
+"""Further releases, which a sky only has if they are named: AION-1 does not take their spectra."""
+
+ALL_SURVEYS = {**SURVEYS, **NATIVE_SURVEYS}
+_PREFIX = dict(zip(ALL_SURVEYS, "IDSGA", strict=True))
 _WAVELENGTH = np.linspace(3600.0, 9800.0, 620)
 _CENTRES = np.linspace(4000.0, 9000.0, LATENT)
+_INFRARED = np.linspace(11_000.0, 24_000.0, 1300)
+_INFRARED_CENTRES = np.linspace(12_000.0, 23_000.0, LATENT)
 
 
 @cache
@@ -38,13 +46,16 @@ def _blobs() -> np.ndarray:
     return np.exp(-((x - column) ** 2 + (y - row) ** 2) / 60)
 
 
-def observation(survey: str, latent: Sequence[float]) -> Observation:
+def observation(survey: str, latent: Sequence[float]) -> Observation | NativeSpectrum:
     """Draw one observation of a source."""
     values = np.asarray(latent, dtype=float)
     if survey == "legacysurvey":
         plane = 0.01 * np.tensordot(np.exp(2.0 + values), _blobs(), 1) + 1e-3
         flux = np.stack([plane * (1.0 + 0.1 * band) for band in range(4)])
         return Image(flux, ("DES-G", "DES-R", "DES-I", "DES-Z"), "legacysurvey")
+    if survey == "apogee":
+        lines = np.exp(-(((_INFRARED[:, None] - _INFRARED_CENTRES) / 800.0) ** 2))
+        return NativeSpectrum(lines @ np.exp(values) + 0.5, _INFRARED)
     shape = sum(
         np.exp(v) * np.exp(-(((_WAVELENGTH - c) / 300.0) ** 2))
         for v, c in zip(values, _CENTRES, strict=True)
@@ -66,7 +77,7 @@ def write_fake_sky(
     rng = np.random.default_rng(seed)
     ra, dec = rng.uniform(10.0, 30.0, sources), rng.uniform(-20.0, 20.0, sources)
     latent = rng.normal(0.0, 0.7, (sources, LATENT))
-    for release in SURVEYS:
+    for release in ALL_SURVEYS:
         shift = rng.uniform(-0.2, 0.2, (2, sources)) / 3600.0
         seen = rng.uniform(size=sources) < 0.95
         files: dict[int, list[dict[str, Any]]] = {cell: [] for cell in range(4)}
@@ -103,10 +114,11 @@ def fake_manifest(root: Path, releases: Sequence[str] = tuple(SURVEYS)) -> Manif
             ReleaseManifest(
                 name=name,
                 title=f"Simulated {name}",
-                survey=SURVEYS[name],
+                survey=ALL_SURVEYS[name],
                 reader="mmu_hdf5",
                 files=(f"{name}/healpix=*/objects.hdf5",),
                 simulated=True,
+                native=NativeSpectra(medium="vacuum") if name in NATIVE_SURVEYS else None,
             )
             for name in releases
         ),

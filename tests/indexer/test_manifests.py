@@ -114,3 +114,19 @@ def test_links_fill_in_and_refuse_unknown_fields() -> None:
     assert link.fill("a/b c", 1.5, -2.0) == "https://x.org/a%2Fb%20c?ra=1.500000&dec=-2.000000"
     with pytest.raises(ValueError, match="got plate"):
         LinkOut(label="x", url="https://x.org/{plate}")
+
+
+def test_the_larger_demonstration_has_the_releases_of_the_other_and_two_more(
+    tmp_path: Path,
+) -> None:
+    demo, native = (
+        load_manifest(MANIFESTS / f"{name}.toml", root=tmp_path) for name in ("demo", "demo-native")
+    )
+    assert native.releases[: len(demo.releases)] == demo.releases
+    assert native.ignored == demo.ignored
+    more = native.releases[len(demo.releases) :]
+    assert [(each.survey, each.modality) for each in more] == [
+        ("apogee", "spectrum"),
+        ("galah", "spectrum"),
+    ]
+    assert all(each.native is not None for each in more)
