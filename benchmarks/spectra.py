@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from aion_encoder import open_encoder
+from aion_encoder.errors import ObservationError
 from aion_encoder.identity import Pooling
 from aion_encoder.observations import Spectrum
 from aion_encoder.training.native import NativeRow, NativeSky, native_sky, pack_native
@@ -27,6 +28,11 @@ from aion_encoder.universal_spectra import (
     UstConfig,
     open_universal_encoder,
 )
+from aion_encoder.universal_spectra.batches import stack
+from aion_encoder.universal_spectra.buckets import buckets
+from aion_encoder.universal_spectra.encoder import TOKEN_BUDGET
+from aion_encoder.universal_spectra.pooling import MeanPool
+from aion_encoder.universal_spectra.preparation import PreparedSpectrum, prepare
 from benchmarks.search_latency import machine
 from benchmarks.spectra_baselines import CommonGrid, on_common_grid
 from benchmarks.spectra_measures import class_accuracy, overlap_at, partners, ridge_probe
@@ -80,20 +86,37 @@ def kept(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     return np.asarray(np.load(path))
 
 
-def means_of(
+def vectors_of(
     encoder: UniversalSpectraEncoder,
     sky: NativeSky,
     instrument: str,
     rows: np.ndarray,
     change: Callable[[NativeRow], NativeRow] | None = None,
 ) -> np.ndarray:
-    """Return the mean tokens of some spectra; zeros where a spectrum is refused."""
-    found = []
-    for part in np.array_split(rows, max(1, len(rows) // 100)):
-        spectra = [sky.spectrum(instrument, int(row)) for row in part]
-        changed = [(row if change is None else change(row)).spectrum for row in spectra]
-        found.append(np.nan_to_num(encoder.encode(changed).vectors))
-    return np.concatenate(found)
+    """Return the mean tokens of some spectra beside what the retrieval head makes of them.
+
+    Both come of one pass; zeros where a spectrum is refused.
+    """
+    model, mean = encoder.model, MeanPool()
+    width = model.config.dim
+    found = np.zeros((len(rows), width + (model.config.head_dim or width)), np.float32)
+    for first in range(0, len(rows), 100):
+        ready: dict[int, PreparedSpectrum] = {}
+        for place in range(first, min(first + 100, len(rows))):
+            row = sky.spectrum(instrument, int(rows[place]))
+            try:
+                ready[place] = prepare((row if change is None else change(row)).spectrum)
+            except ObservationError:
+                continue
+        places = list(ready)
+        for batch in buckets([ready[place].tokens for place in places], TOKEN_BUDGET["cpu"]):
+            some = [places[number] for number in batch]
+            with torch.inference_mode():
+                tokens = model.encode(stack([ready[place] for place in some]))
+                means = mean(tokens)
+                learned = means if model.head is None else model.aligned(model.pooled(tokens))
+            found[some] = torch.cat([means, learned], dim=1).numpy()
+    return found
 
 
 def aion_vectors(sky: NativeSky, instrument: str, pooling: Pooling | None) -> np.ndarray:
@@ -182,17 +205,13 @@ def measure(
     cache.mkdir(exist_ok=True)
     everyone = np.arange(len(sky))
     fit, test = everyone[: len(sky) // 2], everyone[len(sky) // 2 :]
-    means = {
-        name: kept(cache / f"{name}.npy", lambda n=name: means_of(encoder, sky, n, everyone))
+    both = {
+        name: kept(cache / f"{name}.npy", lambda n=name: vectors_of(encoder, sky, n, everyone))
         for name in INSTRUMENTS
     }
-
-    def learned(vectors: np.ndarray) -> np.ndarray:
-        if encoder.model.head is None:
-            return vectors
-        with torch.inference_mode():
-            return encoder.model.aligned(torch.from_numpy(vectors)).numpy()
-
+    width = encoder.model.config.dim
+    means = {name: each[:, :width] for name, each in both.items()}
+    learned = {name: each[:, width:] for name, each in both.items()}
     grids = {
         name: kept(
             folder / f"grid-{name}-{sources}.npy",
@@ -204,7 +223,7 @@ def measure(
     }
     components = CommonGrid({name: each[fit] for name, each in grids.items()})
     spaces: dict[str, dict[str, np.ndarray]] = {
-        "learned": {name: learned(each) for name, each in means.items()},
+        "learned": learned,
         "mean": means,
         "baseline": {name: components(each) for name, each in grids.items()},
     }
@@ -228,16 +247,20 @@ def measure(
         for word, change in (("coarser", coarser), ("finer", finer)):
             changed = kept(
                 cache / f"{name}-{word}.npy",
-                lambda n=name, c=change: means_of(encoder, sky, n, some, c),
+                lambda n=name, c=change: vectors_of(encoder, sky, n, some, c),
             )
+            gridded = np.stack([on_common_grid(change(sky.spectrum(name, int(r)))) for r in some])
             resampling[f"{name} {word}"] = {
                 "learned": overlap_at(
-                    learned(means[name][some]),
-                    learned(changed),
-                    learned(means[name][test]),
+                    learned[name][some], changed[:, width:], learned[name][test], 10
+                ),
+                "mean": overlap_at(means[name][some], changed[:, :width], means[name][test], 10),
+                "baseline": overlap_at(
+                    spaces["baseline"][name][some],
+                    components(gridded),
+                    spaces["baseline"][name][test],
                     10,
                 ),
-                "mean": overlap_at(means[name][some], changed, means[name][test], 10),
             }
     return {
         "weights": encoder.identity.repository,

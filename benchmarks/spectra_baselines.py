@@ -35,7 +35,9 @@ def on_common_grid(row: NativeRow) -> Float32[np.ndarray, " grid"]:
     if known.any():
         # Where pixels are wider than bins (a prism), empty bins lie between full ones.
         full = np.flatnonzero(known)
-        nearest = np.abs(np.arange(known.size)[:, None] - full[None, :]).min(axis=1)
+        bins = np.arange(known.size)
+        above = np.minimum(np.searchsorted(full, bins), full.size - 1)
+        nearest = np.minimum(np.abs(full[above] - bins), np.abs(bins - full[above - 1]))
         inside = (np.arange(known.size) >= full[0]) & (np.arange(known.size) <= full[-1])
         near = inside & (nearest < WIDEST_GAP)
         flux = np.where(near, np.interp(GRID_ANGSTROM, GRID_ANGSTROM[full], flux[full]), 0.0)

@@ -93,11 +93,14 @@ def page(measured: Mapping[str, Any]) -> tuple[str, dict[str, float]]:
         "Share of the ten nearest of a spectrum that are also nearest to the same spectrum on",
         "pixels of twice (coarser) or half (finer) the size; the gallery has the native grids.",
         "",
-        "| spectra | retrieval head | mean of the tokens |",
-        "|---|---|---|",
+        "| spectra | retrieval head | mean of the tokens | components of a common grid |",
+        "|---|---|---|---|",
     ]
     for name, row in measured["resampling"].items():
-        lines.append(f"| {name} | {row['learned']:.3f} | {row['mean']:.3f} |")
+        lines.append(
+            f"| {name} | {row['learned']:.3f} | {row['mean']:.3f} | {row['baseline']:.3f} |"
+        )
+        keys[f"resampling.{name.replace(' ', '.')}.baseline"] = row["baseline"]
         keys[f"resampling.{name.replace(' ', '.')}.overlap_at_10"] = row["learned"]
     keys["resampling.overlap_at_10"] = min(
         row["learned"] for row in measured["resampling"].values()

@@ -71,7 +71,7 @@ class UstCheckpoint:
     @property
     def pooling(self) -> Pooling:
         """How tokens become the vectors that these weights are meant to give."""
-        learned = self.file.model.head_dim > 0 or self.file.model.pooling == "attention"
+        learned = self.file.model.head_dim > 0 or self.file.model.pooling == "windows"
         return Pooling.LEARNED if learned else Pooling.MEAN_ENCODER
 
     def checked_pooling(self, wanted: Pooling | None) -> Pooling:
@@ -120,7 +120,7 @@ class UstCheckpoint:
             files={name: sha256_of(self.directory / name) for name in (CONFIG_FILE, WEIGHTS_FILE)},
             preprocessing=PREPARATION_VERSION,
             pooling=pooling,
-            dim=config.head_dim if learned and config.head_dim else config.dim,
+            dim=(config.head_dim or config.pooled_dim) if learned else config.dim,
         )
 
 

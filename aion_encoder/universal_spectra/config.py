@@ -29,9 +29,13 @@ class UstConfig(BaseModel):
     shortest_angstrom, longest_angstrom
         The first and the last of them; the others lie evenly in their logarithm.
     pooling
-        ``mean`` of the tokens, or ``attention`` of one learned query to them.
-    head_dim
-        Length of the vectors of the retrieval head; 0 if there is none.
+        ``mean`` of the tokens, or ``windows`` of wavelength, each with a mean of its own.
+    windows, window_dim
+        How many windows there are, and directions along which the mean of each is seen.
+    first_window_angstrom, last_window_angstrom
+        Middle of the first and of the last; the others lie evenly in their logarithm.
+    head_dim, head_hidden
+        Length of the vectors of the retrieval head, 0 if there is none; width of its network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,8 +54,14 @@ class UstConfig(BaseModel):
     # no two wavelengths between 0.1 and 5 um share its phase. 32 periods are two an octave.
     shortest_angstrom: float = Field(default=2.0, gt=0.0)
     longest_angstrom: float = Field(default=1e5, gt=0.0)
-    pooling: Literal["mean", "attention"] = "mean"
+    pooling: Literal["mean", "windows"] = "mean"
+    # As wide as 9 % of their wavelength: 400 A in the optical, where a prism's patch is 1,000 A.
+    windows: int = Field(default=27, ge=2)
+    window_dim: int = Field(default=32, gt=0)
+    first_window_angstrom: float = Field(default=2500.0, gt=0.0)
+    last_window_angstrom: float = Field(default=25_000.0, gt=0.0)
     head_dim: int = Field(default=0, ge=0)
+    head_hidden: int = Field(default=384, gt=0)
 
     @model_validator(mode="after")
     def _fits(self) -> "UstConfig":
@@ -62,7 +72,17 @@ class UstConfig(BaseModel):
                 "longest_angstrom must be more than shortest_angstrom, got "
                 f"{self.longest_angstrom} and {self.shortest_angstrom}"
             )
+        if self.last_window_angstrom <= self.first_window_angstrom:
+            raise ValueError(
+                "last_window_angstrom must be more than first_window_angstrom, got "
+                f"{self.first_window_angstrom} and {self.last_window_angstrom}"
+            )
         return self
+
+    @property
+    def pooled_dim(self) -> int:
+        """Length of a pooled vector."""
+        return self.windows * (self.window_dim + 1) if self.pooling == "windows" else self.dim
 
 
 PAPER = UstConfig(dim=512, heads=8, encoder_layers=6, decoder_layers=4, query_layers=2)

@@ -138,7 +138,7 @@ class UniversalSpectraEncoder:
 
     def _pooled(self, tokens: Tokens) -> Tensor:
         if self.identity.pooling is Pooling.MEAN_ENCODER:
-            mean: Tensor = MeanPool()(tokens.values, tokens.seen)
+            mean: Tensor = MeanPool()(tokens)
             return mean
         pooled = self.model.pooled(tokens)
         if self.model.head is not None:

@@ -22,7 +22,7 @@ from aion_encoder.strict import plain_torch
 from aion_encoder.universal_spectra.batches import SpectrumBatch
 from aion_encoder.universal_spectra.config import UstConfig
 from aion_encoder.universal_spectra.flux_decoder import SpectrumDecoder
-from aion_encoder.universal_spectra.pooling import AttentionPool, MeanPool, RetrievalHead
+from aion_encoder.universal_spectra.pooling import MeanPool, RetrievalHead, WindowPool
 from aion_encoder.universal_spectra.token_encoder import SpectrumEncoder, Tokens
 
 __all__ = ["Output", "UniversalSpectra", "blank_model"]
@@ -44,7 +44,7 @@ class Output:
     """
 
     flux: Float[Tensor, "batch patches 32"]
-    pooled: Float[Tensor, "batch dim"]
+    pooled: Float[Tensor, "batch pooled"]
     aligned: Float[Tensor, "batch dim_out"] | None
 
 
@@ -62,8 +62,12 @@ class UniversalSpectra(nn.Module):
         self.config = config
         self.encoder = SpectrumEncoder(config)
         self.decoder = SpectrumDecoder(config)
-        self.pool = AttentionPool(config.dim) if config.pooling == "attention" else MeanPool()
-        self.head = RetrievalHead(config.dim, config.head_dim) if config.head_dim else None
+        self.pool = WindowPool(config) if config.pooling == "windows" else MeanPool()
+        self.head = (
+            RetrievalHead(config.pooled_dim, config.head_hidden, config.head_dim)
+            if config.head_dim
+            else None
+        )
         self._draw()
 
     def _draw(self) -> None:
@@ -97,12 +101,12 @@ class UniversalSpectra(nn.Module):
         flux: Tensor = self.decoder(tokens, wavelength_angstrom)
         return flux
 
-    def pooled(self, tokens: Tokens) -> Float[Tensor, "batch dim"]:
+    def pooled(self, tokens: Tokens) -> Float[Tensor, "batch pooled"]:
         """Return one vector for each spectrum."""
-        vectors: Tensor = self.pool(tokens.values, tokens.seen)
+        vectors: Tensor = self.pool(tokens)
         return vectors
 
-    def aligned(self, pooled: Float[Tensor, "batch dim"]) -> Float32[Tensor, "batch dim_out"]:
+    def aligned(self, pooled: Float[Tensor, "batch pooled"]) -> Float32[Tensor, "batch dim_out"]:
         """Return vectors of the retrieval head, of unit length.
 
         Raises

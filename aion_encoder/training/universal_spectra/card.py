@@ -1,19 +1,18 @@
 """The model card of a universal spectral tokenizer."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS
+from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, VIEWS
 
 if TYPE_CHECKING:
-    from aion_encoder.training.universal_spectra.stages import Recipe
+    from aion_encoder.training.universal_spectra.stages import Logs, Recipe
 
 __all__ = ["card"]
 
 
 def card(
     recipe: "Recipe",
-    log: Sequence[Mapping[str, Any]],
+    logs: "Logs",
     hours: float,
     machine: str,
 ) -> str:
@@ -21,14 +20,15 @@ def card(
 
     Parameters
     ----------
-    log
+    logs
         Losses on the way.
     hours, machine
         What the run took, simulation included, and on what.
     """
     training = recipe.training
     model = training.model
-    steps = log[-1]["step"] if log else 0
+    steps = logs.model[-1]["step"] if logs.model else 0
+    native = [name for name in VIEWS if name not in BLURRED]
     lines = [
         "# spectra-demo",
         "",
@@ -41,8 +41,10 @@ def card(
         f"{recipe.sources:,} simulated sources (`demo_sky.native`, training population, seed",
         f"{recipe.seed}): stars, galaxies and quasars, a third each, as SDSS, DESI, GALAH and",
         "APOGEE would see them on their own grids, and on coarser or finer ones:",
-        f"{', '.join(VIEWS)}. The prism of the simulation is not among them; it is kept to show",
-        "what the model makes of a grid that it never saw.",
+        f"{', '.join(native)}; and on {len(BLURRED)} coarse, irregular grids with steps of 8 to",
+        "60 A, at optical wavelengths and with the infrared beside them. The prism of the",
+        "simulation is not among them; it is kept to show what the model makes of a grid that it",
+        "never saw.",
         "",
         "## Recipe",
         "",
@@ -62,18 +64,16 @@ def card(
         "every number; again with",
         "`python -m aion_encoder.training universal-spectra WORK --recipe recipe.json`.",
         "",
-        *(
-            [f"Training went on from an earlier checkpoint (`{recipe.start}` as it was then).", ""]
-            if recipe.start
-            else []
-        ),
+        *(_start(recipe) if recipe.start else []),
+        *(_head(recipe, logs) if logs.head else []),
         f"It took {60 * hours:.0f} minutes, simulation included, on {machine}.",
         "",
         "Reconstruction (loss against steps, by view):",
         "",
         "![losses](losses.png)",
         "",
-        "Agreement (cross-entropy in nats against steps, by pair of views):",
+        "Agreement (cross-entropy in nats against steps, by pair of views; of the head if it was",
+        "fitted by itself):",
         "",
         "![agreement](agreement.png)",
         "",
@@ -82,3 +82,27 @@ def card(
         "`make spectra` measures it on held-out sources: see `docs/spectra.md`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _start(recipe: "Recipe") -> list[str]:
+    training = recipe.training
+    lines = [f"Training went on from an earlier checkpoint (`{recipe.start}` as it was then)."]
+    if training.kept:
+        lines += [
+            f"Pairs were of coarse views only; {training.kept} native spectra a step had to keep",
+            "the tokens that they had (mean square of the change, weight",
+            f"{training.keeping:g}).",
+        ]
+    return [*lines, ""]
+
+
+def _head(recipe: "Recipe", logs: "Logs") -> list[str]:
+    model, head = recipe.training.model, recipe.head
+    return [
+        f"Then, on the frozen encoder, the pooling ({model.windows} windows of wavelength,",
+        f"{model.window_dim} directions each) and the retrieval head were fitted again:",
+        f"{logs.head[-1]['step']:,} steps of {head.batch:,} sources over all pairs of views, of",
+        f"which half of the batches lose a stretch of windows; {head.most:,} sources at most of",
+        "views other than SDSS, DESI and the coarse ones.",
+        "",
+    ]

@@ -41,7 +41,7 @@ def write_examples(path: Path, seed: int, start: int, stop: int) -> None:
 
     The file, one `.npz`, appears whole.
     """
-    instruments = tuple(dict.fromkeys(view.instrument for view in VIEWS.values()))
+    instruments = tuple(dict.fromkeys(name for view in VIEWS.values() for name in view.instruments))
     found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in VIEWS}
     grids: dict[str, np.ndarray] = {}
     for source in observe_native(seed, start, stop, instruments, "training"):
@@ -52,7 +52,7 @@ def write_examples(path: Path, seed: int, start: int, stop: int) -> None:
                 joined.wavelength_angstrom, joined.flux, joined.ivar, joined.mask
             )
         for name, view in VIEWS.items():
-            row = view.of(rows[view.instrument])
+            row = view.of(rows)
             if name not in grids:
                 grids[name] = lay_out(row.wavelength_angstrom).wavelength_angstrom
             found[name].append(_prepared(row))

@@ -5,6 +5,8 @@ training sees some instruments resampled as well, and `resampling.overlap_at_10`
 left.
 """
 
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -12,7 +14,7 @@ import numpy as np
 from aion_encoder.training.native import NativeRow
 from aion_encoder.universal_spectra.patches import lay_out
 
-__all__ = ["blurred", "coarser", "finer"]
+__all__ = ["blurred", "coarser", "finer", "joined"]
 
 
 def coarser(row: NativeRow) -> NativeRow:
@@ -60,43 +62,56 @@ def finer(row: NativeRow) -> NativeRow:
     )
 
 
-def blurred(row: NativeRow, narrowest: int, widest: int, seed: int) -> NativeRow:
-    """Join many pixels, ever more or ever fewer of them to the red, as low dispersion does.
+def joined(rows: Sequence[NativeRow]) -> NativeRow:
+    """Return what several instruments saw of a source as one spectrum.
 
-    Steps go evenly in the logarithm from `narrowest` to `widest` pixels, and jitter by a fifth.
-    Flux is the mean, weighted by inverse variance, over twice a step, which is the resolution of a
-    well sampled spectrograph; inverse variances add up over one step.
+    Their ranges must not overlap.
+    """
+    order = np.argsort([row.wavelength_angstrom[0] for row in rows])
+    parts = [np.concatenate(each) for each in zip(*(rows[at] for at in order), strict=True)]
+    if np.any(np.diff(parts[0]) <= 0.0):
+        raise ValueError("instruments that are joined must not overlap in wavelength")
+    return NativeRow(*parts)
+
+
+def blurred(row: NativeRow, seed: int) -> NativeRow:
+    """Show a spectrum as low dispersion does: on a coarse, irregular grid.
+
+    Steps of 8 to 60 A are drawn for three wavelengths, go evenly in the logarithm between them and
+    jitter by a tenth. Flux is the mean, weighted by inverse variance, over twice a step, which is
+    the resolution of a well sampled spectrograph; inverse variances add up over one step. Steps
+    without a pixel of the spectrum leave a gap.
 
     Parameters
     ----------
-    narrowest, widest
-        Pixels of a step at the blue end and at the red end.
     seed
-        Of the jitter: a view has one grid.
+        Of the grid: a view has one.
     """
-    rng = np.random.default_rng(seed)
     wavelength = row.wavelength_angstrom
-    count = len(wavelength)
-    edges = [0.0]
-    while edges[-1] < count - 1:
-        share = edges[-1] / count
-        step = narrowest * (widest / narrowest) ** share
-        edges.append(edges[-1] + max(2.0, step * (1.0 + 0.2 * rng.uniform(-1.0, 1.0))))
-    bounds = np.array(edges[:-1], int)
+    bounds = _coarse_edges(float(wavelength[0]), float(wavelength[-1]), seed)
+    low, high = bounds[:-1], bounds[1:]
+    inner = np.searchsorted(wavelength, [low, high])
+    full = inner[1] > inner[0]
+    low, high, inner = low[full], high[full], inner[:, full]
+    wide = np.searchsorted(wavelength, [1.5 * low - 0.5 * high, 1.5 * high - 0.5 * low])
     good = ~row.mask & (row.ivar > 0)
     weight = np.where(good, row.ivar, 0.0).astype(np.float64)
     sums = [np.concatenate([[0.0], np.cumsum(each)]) for each in (weight, weight * row.flux, good)]
-    first, last = bounds[:-1], bounds[1:]
-    middle, half = (first + last) // 2, last - first
-    low, high = np.maximum(middle - half, 0), np.minimum(middle + half, count)
-    total = sums[0][high] - sums[0][low]
-    flux = np.divide(
-        sums[1][high] - sums[1][low], total, out=np.zeros(len(first)), where=total > 0.0
-    )
-    covered = (sums[2][last] - sums[2][first]) > 0.5 * (last - first)
-    return NativeRow(
-        0.5 * (wavelength[first] + wavelength[last - 1]),
-        flux.astype(np.float32),
-        (sums[0][last] - sums[0][first]).astype(np.float32),
-        ~covered,
-    )
+    total, light = (each[wide[1]] - each[wide[0]] for each in sums[:2])
+    ivar, number = (sums[at][inner[1]] - sums[at][inner[0]] for at in (0, 2))
+    flux = np.divide(light, total, out=np.zeros(len(low)), where=total > 0.0)
+    covered = number > 0.5 * (inner[1] - inner[0])
+    return NativeRow(0.5 * (low + high), flux.astype(np.float32), ivar.astype(np.float32), ~covered)
+
+
+@lru_cache(maxsize=64)
+def _coarse_edges(first: float, last: float, seed: int) -> np.ndarray:
+    """Return the edges of coarse pixels; the same for all spectra of a view."""
+    rng = np.random.default_rng(seed)
+    knots = np.log([first, first * (last / first) ** rng.uniform(0.3, 0.7), last])
+    steps = rng.uniform(np.log(8.0), np.log(60.0), 3)
+    edges = [first]
+    while edges[-1] < last:
+        step = np.exp(np.interp(np.log(edges[-1]), knots, steps))
+        edges.append(edges[-1] + step * rng.uniform(0.9, 1.1))
+    return np.array(edges[:-1])

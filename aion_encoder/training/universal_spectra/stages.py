@@ -1,6 +1,6 @@
 """From nothing to a checkpoint of the universal spectral tokenizer, resumable at every file.
 
-A working folder holds ``examples/*.npz``, the training state and ``checkpoint``.
+A working folder holds ``examples/*.npz``, the training states and ``checkpoint``.
 """
 
 import json
@@ -15,13 +15,14 @@ from aion_encoder.training.figures import draw_losses
 from aion_encoder.training.means import Means, hardware
 from aion_encoder.training.universal_spectra.card import card
 from aion_encoder.training.universal_spectra.examples import read_examples, write_examples
+from aion_encoder.training.universal_spectra.head import HeadRecipe, fit_head, windows_of
 from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
-from aion_encoder.training.universal_spectra.views import VIEWS
+from aion_encoder.training.universal_spectra.views import VIEWS, kind_of
 from aion_encoder.universal_spectra.checkpoint import locate, write_checkpoint
 from aion_encoder.universal_spectra.config import UstConfig
 from aion_encoder.universal_spectra.model import UniversalSpectra
 
-__all__ = ["Recipe", "recipe_from", "release", "run"]
+__all__ = ["Logs", "Recipe", "recipe_from", "release", "run"]
 
 logger = logging.getLogger("aion_encoder")
 
@@ -39,6 +40,15 @@ class Recipe:
     chunk: int = 50
     """Sources per file."""
     training: UstRecipe = field(default_factory=UstRecipe)
+    head: HeadRecipe = field(default_factory=HeadRecipe)
+
+
+@dataclass(frozen=True)
+class Logs:
+    """Losses on the way: of the model, and of the head that is fitted to it afterwards."""
+
+    model: Sequence[dict[str, Any]]
+    head: Sequence[dict[str, Any]] = ()
 
 
 def recipe_from(path: Path | None) -> Recipe:
@@ -53,7 +63,8 @@ def recipe_from(path: Path | None) -> Recipe:
     training = given.pop("training", {})
     if "model" in training:
         training["model"] = UstConfig(**training["model"])
-    return Recipe(**given, training=UstRecipe(**training))
+    head = HeadRecipe(**given.pop("head", {}))
+    return Recipe(**given, training=UstRecipe(**training), head=head)
 
 
 def _examples(work: Path, recipe: Recipe, by: Means) -> list[Path]:
@@ -74,7 +85,7 @@ def release(
     checkpoint: Path,
     model: UniversalSpectra,
     recipe: Recipe,
-    log: Sequence[dict[str, Any]],
+    logs: Logs,
     hours: float,
     machine: str,
 ) -> None:
@@ -83,12 +94,15 @@ def release(
     told = asdict(recipe)
     told["training"]["model"] = recipe.training.model.model_dump(mode="json")
     (checkpoint / "recipe.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    keys = [name for name in VIEWS if any(name in row for row in log)]
-    pairs = sorted({name for row in log for name in row if " = " in name})
-    if log:
-        draw_losses(log, keys, checkpoint / "losses.png")
-        draw_losses(log, pairs, checkpoint / "agreement.png")
-    (checkpoint / "README.md").write_text(card(recipe, log, hours, machine))
+    if logs.model:
+        views = dict.fromkeys([*(kind_of(name) for name in VIEWS), "kept"])
+        keys = [name for name in views if any(name in row for row in logs.model)]
+        draw_losses(logs.model, keys, checkpoint / "losses.png")
+    agreed = logs.head or logs.model
+    if agreed:
+        pairs = sorted({name for row in agreed for name in row if " = " in name})
+        draw_losses(agreed, pairs, checkpoint / "agreement.png")
+    (checkpoint / "README.md").write_text(card(recipe, logs, hours, machine))
 
 
 def run(work: Path, recipe_path: Path | None, by: Means) -> None:
@@ -97,8 +111,9 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
     began = time.monotonic()
     paths = _examples(work, recipe, by)
     logger.info("examples of %d sources are there", recipe.sources)
+    examples = read_examples(paths, by.device)
     model, log = train_universal_spectra(
-        read_examples(paths, by.device),
+        examples,
         recipe.training,
         seed=recipe.seed,
         start=None if recipe.start is None else locate(recipe.start).load(),
@@ -106,5 +121,20 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
         device=by.device,
         progress=by.progress,
     )
+    head_log: list[dict[str, Any]] = []
+    if recipe.training.model.pooling == "windows":
+        model.to(by.device)
+        windows = windows_of(model, examples, recipe.head.most, by.progress)
+        logger.info("windows of %d views are there", len(windows))
+        head_log = fit_head(
+            model,
+            windows,
+            recipe.head,
+            seed=recipe.seed,
+            state_path=work / "head.pt",
+            progress=by.progress,
+        )
+        model.to("cpu")
     hours = (time.monotonic() - began) / 3600
-    release(work / "checkpoint", model, recipe, log, hours, hardware(by.device, by.jobs))
+    logs = Logs(log, head_log)
+    release(work / "checkpoint", model, recipe, logs, hours, hardware(by.device, by.jobs))

@@ -19,14 +19,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from aion_encoder.attention import differentiable_attention
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
 from aion_encoder.training.course import Course, decayed
 from aion_encoder.training.universal_spectra.examples import Examples
+from aion_encoder.training.universal_spectra.loudness import rescaled
 from aion_encoder.training.universal_spectra.masking import shown
-from aion_encoder.training.universal_spectra.views import PAIRS
+from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, kind_of
 from aion_encoder.universal_spectra.config import SMALL, UstConfig
 from aion_encoder.universal_spectra.loss import weighted_loss
 from aion_encoder.universal_spectra.model import UniversalSpectra, blank_model
@@ -55,16 +56,44 @@ class UstRecipe:
     """Share of the batches in which every spectrum loses a stretch at one end, up to a half."""
     agreement: float = 1.0
     """Weight of the retrieval head."""
+    louder: float = 0.3
+    """Scales of spectra are multiplied by the exponential of a normal number times this: which
+    wavelengths the median is over hangs on the instrument."""
+    kept: int = 0
+    """Spectra a step, on native grids, whose tokens must stay those of the start, while only
+    coarse views are trained; 0 for a training of all views."""
+    keeping: float = 10.0
+    """Weight of that (mean square of the change)."""
     fast: bool = True
     """Matrix products in bfloat16."""
 
 
 def _pair(examples: Examples, recipe: UstRecipe, rng: np.random.Generator) -> tuple[str, str, int]:
     """Draw two views, and how many sources a batch of them has."""
-    weights = np.array([weight for *_, weight in PAIRS])
-    one, other, _ = PAIRS[int(rng.choice(len(PAIRS), p=weights / weights.sum()))]
+    asked = [pair for pair in PAIRS if not recipe.kept or {*pair[:2]} <= set(BLURRED)]
+    weights = np.array([weight for *_, weight in asked])
+    one, other, _ = asked[int(rng.choice(len(asked), p=weights / weights.sum()))]
     patches = examples[one].grid.shape[1] + examples[other].grid.shape[1]
     return one, other, min(recipe.most, max(16, recipe.tokens // patches))
+
+
+def _changed(
+    model: UniversalSpectra,
+    before: UniversalSpectra,
+    examples: Examples,
+    count: int,
+    rng: np.random.Generator,
+) -> Tensor:
+    """Return how far the tokens of some native spectra are from what they were, mean square."""
+    native = [name for name in examples if name not in BLURRED]
+    each = examples[native[int(rng.integers(len(native)))]]
+    usable = torch.nonzero(each.usable).flatten()
+    picked = torch.from_numpy(rng.choice(len(usable), min(count, len(usable)), replace=False))
+    batch = each.batch(usable[picked.to(usable.device)])
+    with torch.no_grad():
+        wanted = before.encode(batch)
+    off = model.encode(batch).values.float() - wanted.values.float()
+    return (off if wanted.seen is None else off[wanted.seen]).square().mean()
 
 
 def train_universal_spectra(
@@ -103,6 +132,7 @@ def train_universal_spectra(
     model = blank_model(recipe.model, seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
+    before = None if start is None else start.to(device)
     model.to(device).train()
     log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))
     learned = [*model.parameters(), log_scale]
@@ -128,11 +158,11 @@ def train_universal_spectra(
         optimizer.zero_grad(set_to_none=True)
         with differentiable_attention(kind):
             with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
-                losses, vectors = {}, []
+                losses, vectors = [], []
                 for name in (one, other):
-                    batch = examples[name].batch(rows)
+                    batch = rescaled(examples[name].batch(rows), recipe.louder, generator)
                     made = model(batch, shown(batch, hidden, cut, generator))
-                    losses[name] = weighted_loss(made.flux, batch)
+                    losses.append(weighted_loss(made.flux, batch))
                     vectors.append(made.aligned)
             agreement = info_nce(
                 vectors[0].float(),
@@ -140,10 +170,16 @@ def train_universal_spectra(
                 log_scale.exp().clamp(max=LARGEST_SCALE),
                 rows,
             )
-            loss = losses[one] + losses[other] + recipe.agreement * agreement
+            loss = losses[0] + losses[1] + recipe.agreement * agreement
+            if recipe.kept and before is not None:
+                with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
+                    changed = _changed(model, before, examples, recipe.kept, rng)
+                loss = loss + recipe.keeping * changed
+                course.note({"kept": float(changed.detach())})
             loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(learned, 1.0, error_if_nonfinite=True)
         optimizer.step()
-        losses[f"{one} = {other}"] = agreement
-        course.note({name: float(value.detach()) for name, value in losses.items()})
+        for name, value in zip((one, other), losses, strict=True):
+            course.note({kind_of(name): float(value.detach())})
+        course.note({f"{kind_of(one)} = {kind_of(other)}": float(agreement.detach())})
     return model.eval().requires_grad_(False).to("cpu"), course.log

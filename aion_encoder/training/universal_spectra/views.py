@@ -1,13 +1,13 @@
 """The ways in which a training source is seen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from aion_encoder.training.native import NativeRow
-from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer
+from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer, joined
 
-__all__ = ["PAIRS", "VIEWS", "View"]
+__all__ = ["BLURRED", "PAIRS", "VIEWS", "View", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -16,35 +16,46 @@ class View:
 
     Attributes
     ----------
-    instrument
-        Of `demo_sky.native`.
+    instruments
+        Of `demo_sky.native`; several are joined to one spectrum.
     resample
         What is done to the spectrum before; None for its native grid.
     """
 
-    instrument: str
+    instruments: tuple[str, ...]
     resample: Callable[[NativeRow], NativeRow] | None = None
 
-    def of(self, row: NativeRow) -> NativeRow:
-        """Return a native spectrum as this view shows it."""
+    def of(self, rows: Mapping[str, NativeRow]) -> NativeRow:
+        """Return the spectra of a source, by instrument, as this view shows them."""
+        row = joined([rows[name] for name in self.instruments])
         return row if self.resample is None else self.resample(row)
 
 
-VIEWS = {
-    "sdss": View("sdss"),
-    "sdss coarser": View("sdss", coarser),
-    "sdss finer": View("sdss", finer),
-    "sdss blurred": View("sdss", partial(blurred, narrowest=6, widest=34, seed=1)),
-    "desi": View("desi"),
-    "desi coarser": View("desi", coarser),
-    "desi blurred": View("desi", partial(blurred, narrowest=60, widest=14, seed=2)),
-    "desi little blurred": View("desi", partial(blurred, narrowest=5, widest=9, seed=3)),
-    "galah": View("galah"),
-    "galah coarser": View("galah", coarser),
-    "apogee": View("apogee"),
-    "apogee coarser": View("apogee", coarser),
+_COARSE_GRIDS = 6
+"""Grids of low dispersion for either range."""
+
+BLURRED = {
+    f"{range_} blurred {number}": View(instruments, partial(blurred, seed=10 * number + code))
+    for number in range(1, _COARSE_GRIDS + 1)
+    for code, (range_, instruments) in enumerate(
+        {"optical": ("desi",), "bluer": ("sdss",), "wide": ("desi", "apogee")}.items()
+    )
 }
-"""The prism is left out: it is there to show what the model makes of a grid it never saw."""
+"""Coarse and irregular grids, a dozen patches each. The prism is left out: it is there to show what
+the model makes of a grid that it never saw."""
+
+VIEWS = {
+    "sdss": View(("sdss",)),
+    "sdss coarser": View(("sdss",), coarser),
+    "sdss finer": View(("sdss",), finer),
+    "desi": View(("desi",)),
+    "desi coarser": View(("desi",), coarser),
+    "galah": View(("galah",)),
+    "galah coarser": View(("galah",), coarser),
+    "apogee": View(("apogee",)),
+    "apogee coarser": View(("apogee",), coarser),
+    **BLURRED,
+}
 
 PAIRS: tuple[tuple[str, str, float], ...] = (
     ("sdss", "desi", 4.0),
@@ -60,10 +71,21 @@ PAIRS: tuple[tuple[str, str, float], ...] = (
     ("galah", "apogee", 1.0),
     ("galah coarser", "desi", 0.5),
     ("apogee coarser", "apogee", 0.5),
-    ("sdss blurred", "desi", 2.0),
-    ("desi blurred", "sdss", 2.0),
-    ("sdss blurred", "desi blurred", 1.0),
-    ("desi little blurred", "sdss blurred", 1.0),
-    ("desi little blurred", "desi", 1.0),
+    *(
+        (blurred_view, native, 0.3)
+        for blurred_view in BLURRED
+        for native in ("sdss", "desi")
+        if not blurred_view.startswith({"sdss": "bluer", "desi": "optical"}[native])
+    ),
+    *(
+        (f"{one} blurred {number}", f"{other} blurred {1 + number % _COARSE_GRIDS}", 0.3)
+        for number in range(1, _COARSE_GRIDS + 1)
+        for one, other in (("optical", "bluer"), ("wide", "bluer"))
+    ),
 )
 """Views of one source that should agree, and how often they are asked to."""
+
+
+def kind_of(view: str) -> str:
+    """Return the name under which losses of a view are logged: one for all coarse grids."""
+    return "coarse" if view in BLURRED else view

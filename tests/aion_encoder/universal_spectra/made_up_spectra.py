@@ -6,6 +6,7 @@ from aion_encoder.universal_spectra import NativeSpectrum, UstConfig
 
 TINY = UstConfig(dim=32, heads=4, encoder_layers=2, decoder_layers=1, query_layers=1)
 TINY_WITH_HEAD = TINY.model_copy(update={"head_dim": 16})
+WINDOWED_WITH_HEAD = TINY_WITH_HEAD.model_copy(update={"pooling": "windows", "window_dim": 4})
 
 SDSS_GRID: np.ndarray = 3800.0 * 10 ** (1e-4 * np.arange(3840))
 

@@ -79,11 +79,11 @@ def test_poolings_that_the_weights_cannot_give(tmp_path: Path, tiny_directory: P
         open_universal_encoder(str(tiny_directory), pooling=Pooling.MEAN_OUTPUT)
 
 
-def test_an_attention_pool(tmp_path: Path) -> None:
-    config = TINY.model_copy(update={"pooling": "attention"})
+def test_windows_without_a_head(tmp_path: Path) -> None:
+    config = TINY.model_copy(update={"pooling": "windows", "windows": 12, "window_dim": 4})
     write_checkpoint(tmp_path / "pool", blank_model(config, 1))
     encoder = open_universal_encoder(str(tmp_path / "pool"))
-    assert (encoder.identity.pooling, encoder.identity.dim) == (Pooling.LEARNED, 32)
+    assert (encoder.identity.pooling, encoder.identity.dim) == (Pooling.LEARNED, 12 * 5)
     vectors = encoder.encode([see()]).vectors
     assert np.linalg.norm(vectors[0]) == pytest.approx(1.0)
 

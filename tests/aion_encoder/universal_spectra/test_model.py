@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from made_up_spectra import SDSS_GRID, TINY, TINY_WITH_HEAD, see
+from made_up_spectra import SDSS_GRID, TINY, TINY_WITH_HEAD, WINDOWED_WITH_HEAD, see
 from pydantic import ValidationError
 
 from aion_encoder.universal_spectra import PAPER, SMALL, NativeSpectrum, UstConfig, prepare
@@ -53,6 +53,7 @@ def test_sizes() -> None:
     [
         ({"heads": 5}, "dim must divide by heads, got 32 and 5"),
         ({"longest_angstrom": 1.0}, "longest_angstrom must be more than shortest_angstrom"),
+        ({"last_window_angstrom": 900.0}, "last_window_angstrom must be more than"),
         ({"depth": 3}, "Extra inputs are not permitted"),
         ({"patch": 16}, "Input should be 32"),
     ],
@@ -183,7 +184,7 @@ def test_any_grid_can_be_asked_for(tiny_model: UniversalSpectra) -> None:
 
 
 def test_gradients_reach_every_weight() -> None:
-    for config in (TINY_WITH_HEAD, TINY.model_copy(update={"pooling": "attention"})):
+    for config in (TINY_WITH_HEAD, WINDOWED_WITH_HEAD):
         model = blank_model(config, 3)
         batch = batch_of(some(*SIZES))
         output = model(batch, some_of(batch, 0.3))
@@ -204,14 +205,9 @@ def test_the_pooling_heads(tiny_model: UniversalSpectra) -> None:
     aligned = blank_model(TINY_WITH_HEAD, 1)(batch).aligned
     assert aligned.shape == (4, 16)
     np.testing.assert_allclose(aligned.detach().norm(dim=1), 1.0, rtol=1e-5)
-    # An attention pool begins as the mean, and then weighs.
-    attending = blank_model(TINY.model_copy(update={"pooling": "attention"}), 1)
-    np.testing.assert_allclose(
-        attending(batch).pooled.detach(), blank_model(TINY, 1)(batch).pooled.detach(), atol=1e-5
-    )
-    torch.nn.init.normal_(attending.pool.query, std=5.0)
-    vectors = attending(batch).pooled.detach().numpy()
-    own = attending(batch_of(some(*SIZES)[:1])).pooled.detach().numpy()
+    windowed = blank_model(WINDOWED_WITH_HEAD, 1)
+    vectors = windowed(batch).aligned.detach().numpy()
+    own = windowed(batch_of(some(*SIZES)[:1])).aligned.detach().numpy()
     np.testing.assert_allclose(vectors[:1], own, atol=2e-5)
 
 

@@ -14,20 +14,29 @@ from hypothesis import strategies as st
 from aion_encoder.training.means import Means
 from aion_encoder.training.native import NativeRow
 from aion_encoder.training.universal_spectra.examples import Examples, read_examples, write_examples
-from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer
+from aion_encoder.training.universal_spectra.head import HeadRecipe, fit_head, windows_of
+from aion_encoder.training.universal_spectra.loudness import rescaled
+from aion_encoder.training.universal_spectra.resampling import (
+    blurred,
+    coarser,
+    finer,
+    joined,
+)
 from aion_encoder.training.universal_spectra.stages import recipe_from, run
 from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
-from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS
+from aion_encoder.training.universal_spectra.views import PAIRS, VIEWS, kind_of
 from aion_encoder.universal_spectra import NativeSpectrum, open_universal_encoder
 from aion_encoder.universal_spectra.batches import stack
 from aion_encoder.universal_spectra.config import UstConfig
 from aion_encoder.universal_spectra.model import blank_model
+from aion_encoder.universal_spectra.pooling import WindowPool
 from aion_encoder.universal_spectra.preparation import prepare
 from demo_sky.native import observe_native_source
 
 TINY = UstConfig(
     dim=24, heads=2, encoder_layers=1, decoder_layers=1, query_layers=1, periods=8, head_dim=8
 )
+WINDOWED = TINY.model_copy(update={"pooling": "windows", "window_dim": 4})
 RECIPE = UstRecipe(model=TINY, steps=6, tokens=1200, most=4)
 
 
@@ -63,10 +72,10 @@ def _row(flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray | None = None) -> 
 def test_joined_pixels_keep_the_weighted_sum_of_their_flux(count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     row = _row(rng.normal(10, 1, 2 * count), rng.uniform(0.5, 2.0, 2 * count))
-    joined = coarser(row)
-    assert len(joined.flux) == count
-    assert np.allclose(joined.ivar.sum(), row.ivar.sum(), rtol=1e-5)
-    assert np.allclose((joined.flux * joined.ivar).sum(), (row.flux * row.ivar).sum(), rtol=1e-4)
+    made = coarser(row)
+    assert len(made.flux) == count
+    assert np.allclose(made.ivar.sum(), row.ivar.sum(), rtol=1e-5)
+    assert np.allclose((made.flux * made.ivar).sum(), (row.flux * row.ivar).sum(), rtol=1e-4)
 
 
 def test_a_pair_with_a_bad_pixel_is_bad_and_no_pair_spans_a_gap() -> None:
@@ -76,9 +85,9 @@ def test_a_pair_with_a_bad_pixel_is_bad_and_no_pair_spans_a_gap() -> None:
     assert np.flatnonzero(coarser(row).mask).tolist() == [2]
     wavelength = row.wavelength_angstrom.copy()
     wavelength[21:] += 500.0
-    joined = coarser(row._replace(wavelength_angstrom=wavelength))
-    assert len(joined.flux) == 10 + 9
-    assert np.all((joined.wavelength_angstrom < 5021) | (joined.wavelength_angstrom > 5500))
+    made = coarser(row._replace(wavelength_angstrom=wavelength))
+    assert len(made.flux) == 10 + 9
+    assert np.all((made.wavelength_angstrom < 5021) | (made.wavelength_angstrom > 5500))
 
 
 def test_finer_pixels_lie_between_and_a_line_stays_a_line() -> None:
@@ -91,20 +100,52 @@ def test_finer_pixels_lie_between_and_a_line_stays_a_line() -> None:
 
 
 def test_a_blurred_spectrum_has_one_irregular_grid_and_keeps_what_is_smooth() -> None:
-    flux = 10.0 + 0.01 * np.arange(2000.0)
-    row = _row(flux, np.full(2000, 4.0))
-    made = blurred(row, 6, 34, seed=1)
-    again = blurred(_row(2.0 * flux, np.ones(2000)), 6, 34, seed=1)
+    flux = 10.0 + 0.01 * np.arange(5000.0)
+    row = _row(flux, np.full(5000, 4.0))
+    made = blurred(row, seed=1)
+    again = blurred(_row(2.0 * flux, np.ones(5000)), seed=1)
     assert np.array_equal(made.wavelength_angstrom, again.wavelength_angstrom)
     steps = np.diff(made.wavelength_angstrom)
-    assert 100 < len(made.flux) < 160
-    assert steps[:10].mean() < 9
-    assert steps[-10:].mean() > 20
+    assert steps.min() > 7.0
+    assert steps.max() < 67.0
+    assert steps.max() > 1.2 * steps.min()
     inside = slice(3, -3)
     expected = 10.0 + 0.01 * (made.wavelength_angstrom[inside] - 5000.0)
     assert np.allclose(made.flux[inside], expected, rtol=2e-3)
-    gap = row._replace(mask=np.arange(2000) < 500)
-    assert blurred(gap, 6, 34, seed=1).mask[:20].all()
+    # Inverse variances of the pixels of a step add up.
+    assert np.allclose(made.ivar[1:-1], 4.0 * 0.5 * (steps[1:] + steps[:-1]), rtol=0.1, atol=5.0)
+    gap = row._replace(mask=np.arange(5000) < 1500)
+    lost = blurred(gap, seed=1)
+    assert lost.mask[lost.wavelength_angstrom < 6400].all()
+    assert not lost.mask[lost.wavelength_angstrom > 6600].any()
+
+
+def test_instruments_are_joined_by_wavelength_and_no_coarse_pixel_lies_between() -> None:
+    blue = _row(np.full(600, 2.0), np.ones(600))
+    red = blue._replace(wavelength_angstrom=blue.wavelength_angstrom + 4000.0, flux=3.0 * blue.flux)
+    row = joined([red, blue])
+    assert np.all(np.diff(row.wavelength_angstrom) > 0)
+    assert row.flux[0] == 2.0
+    coarse = blurred(row, seed=3).wavelength_angstrom
+    assert not np.any((coarse > 5650) & (coarse < 8950))
+    with pytest.raises(ValueError, match="must not overlap"):
+        joined([blue, blue])
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.4])
+def test_another_scale_changes_flux_and_errors_alike(examples: Examples, spread: float) -> None:
+    batch = examples["sdss"].batch(torch.arange(3))
+    made = rescaled(batch, spread, torch.Generator().manual_seed(1))
+    small = batch.good & (batch.flux.abs() < 2.0) & (batch.flux.abs() > 0.5)
+    for row in range(3):
+        inside = small[row]
+        factor = made.flux[row][inside] / batch.flux[row][inside]
+        assert torch.allclose(factor, factor[:1].expand_as(factor), rtol=1e-4)
+        noise = made.sigma[row][inside] / batch.sigma[row][inside]
+        assert torch.allclose(noise, factor, rtol=1e-4)
+        assert bool(factor[0] == 1.0) is (spread == 0.0)
+    assert torch.equal(made.good, batch.good)
+    assert torch.all(made.errors[~batch.good] == 0.0)
 
 
 def test_every_pair_names_views_of_one_source_that_differ() -> None:
@@ -152,11 +193,52 @@ def test_training_resumes_and_its_losses_fall(examples: Examples, tmp_path: Path
     recipe = replace(RECIPE, steps=100, hidden=0.0, cut=0.0, fast=False)
     _, log = train_universal_spectra(short, recipe, seed=0, state_path=tmp_path / "state.pt")
     assert [row["step"] for row in log] == [50, 100]
-    views = [name for name in VIEWS if name in log[0] and name in log[1]]
+    views = [
+        name for name in {kind_of(view): 0 for view in VIEWS} if name in log[0] and name in log[1]
+    ]
     assert sum(log[1][name] for name in views) < 0.8 * sum(log[0][name] for name in views)
     more = replace(recipe, steps=150)
     _, again = train_universal_spectra(short, more, seed=0, state_path=tmp_path / "state.pt")
     assert [row["step"] for row in again] == [50, 100, 150]
+
+
+def test_coarse_views_are_learned_while_native_tokens_stay(
+    examples: Examples, tmp_path: Path
+) -> None:
+    start = blank_model(WINDOWED, 4)
+    recipe = replace(RECIPE, model=WINDOWED, steps=50, kept=2, fast=False)
+    change = {}
+    for keeping in (0.0, 100.0):
+        # Warm-up has no rate to speak of, so the first row tells all there is.
+        _, log = train_universal_spectra(
+            examples, replace(recipe, keeping=keeping), seed=0, start=start
+        )
+        assert set(log[0]) == {"step", "seconds", "coarse", "coarse = coarse", "kept"}
+        change[keeping] = log[0]["kept"]
+    assert change[100.0] < 0.5 * change[0.0]
+
+
+def test_a_head_learns_on_a_frozen_encoder_and_resumes(examples: Examples, tmp_path: Path) -> None:
+    model = blank_model(WINDOWED, 4).eval().requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    windows = windows_of(model, examples, 3)
+    assert len(windows["galah"].usable) == 3
+    assert len(windows["desi"].usable) == 4
+    # By the second road: the pooled vector of the whole model.
+    ready = examples["sdss"].batch(torch.arange(4))
+    pool = model.pool
+    assert isinstance(pool, WindowPool)
+    made = pool.join(windows["sdss"].means.float(), windows["sdss"].covered.float())
+    assert torch.allclose(made, model.pooled(model.encode(ready)), atol=5e-3)
+    recipe = HeadRecipe(steps=100, batch=4, most=3, dropped=0.2)
+    log = fit_head(model, windows, recipe, seed=1, state_path=tmp_path / "head.pt")
+    first, last = (np.mean([v for k, v in row.items() if " = " in k]) for row in log)
+    assert last < 0.8 * first
+    longer = replace(recipe, steps=150)
+    again = fit_head(model, windows, longer, seed=1, state_path=tmp_path / "head.pt")
+    assert [row["step"] for row in again] == [50, 100, 150]
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, before[name]) is name.startswith(("encoder", "decoder"))
 
 
 def test_the_command_makes_a_checkpoint_that_opens(tmp_path: Path) -> None:
@@ -164,11 +246,12 @@ def test_the_command_makes_a_checkpoint_that_opens(tmp_path: Path) -> None:
         "sources": 4,
         "chunk": 4,
         "training": {
-            "model": TINY.model_dump(mode="json"),
+            "model": WINDOWED.model_dump(mode="json"),
             "steps": 2,
             "tokens": 600,
             "most": 2,
         },
+        "head": {"steps": 60, "batch": 4},
     }
     (tmp_path / "recipe.json").write_text(json.dumps(recipe))
     run(tmp_path, tmp_path / "recipe.json", Means())
@@ -176,6 +259,6 @@ def test_the_command_makes_a_checkpoint_that_opens(tmp_path: Path) -> None:
     assert encoder.identity.dim == 8
     assert "simulated" in encoder.title
     kept = recipe_from(tmp_path / "checkpoint" / "recipe.json")
-    assert kept.training.model == TINY
+    assert kept.training.model == WINDOWED
     assert kept.sources == 4
     assert "simulated" in (tmp_path / "checkpoint" / "README.md").read_text()
