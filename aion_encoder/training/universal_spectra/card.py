@@ -41,24 +41,24 @@ def card(
         f"{recipe.sources:,} simulated sources (`demo_sky.native`, training population, seed",
         f"{recipe.seed}): stars, galaxies and quasars, a third each, as SDSS, DESI, GALAH and",
         "APOGEE would see them on their own grids, and on coarser or finer ones:",
-        f"{', '.join(native)}; and on {len(BLURRED)} coarse, irregular grids with steps of 8 to",
-        "60 A, at optical wavelengths and with the infrared beside them. The prism of the",
-        "simulation is not among them; it is kept to show what the model makes of a grid that it",
-        "never saw.",
+        f"{', '.join(native)};",
+        f"and on {len(BLURRED)} coarse, irregular grids with steps of 8 to 60 A, at optical",
+        "wavelengths and with the infrared beside them. The prism of the simulation is not among",
+        "them; it is kept to show what the model makes of a grid that it never saw.",
         "",
         "## Recipe",
         "",
         f"{model.dim} dimensions, {model.heads} heads, {model.encoder_layers} layers of the",
         f"encoder and {model.decoder_layers} + {model.query_layers} of the decoder, patches of",
         f"{model.patch} native pixels. {steps:,} steps of up to {training.most} sources or",
-        f"{training.tokens:,} patches, every step the same sources in two views. Asked for:",
+        f"{training.tokens:,} patches, every step the same sources in two views, over",
+        f"{_pairs(recipe)} pairs of views. Asked for:",
         "",
         "- both spectra back, errors weighted by inverse variance, from what is left when up to",
         f"  {100 * training.hidden:.0f} % of the patches are hidden and, in "
         f"{100 * training.cut:.0f} % of the batches, up to half of the spectrum is cut off;",
         "- vectors of the retrieval head that pick out their own source in the other view among",
-        f"  those of the batch (symmetric InfoNCE, weight {training.agreement:g}), over",
-        f"  {len(PAIRS)} pairs of views.",
+        f"  those of the batch (symmetric InfoNCE, weight {training.agreement:g}).",
         "",
         "No label, no redshift and no name of an instrument has a part in it. `recipe.json` holds",
         "every number; again with",
@@ -90,8 +90,7 @@ def _start(recipe: "Recipe") -> list[str]:
     if training.kept:
         lines += [
             f"Pairs were of coarse views only; {training.kept} native spectra a step had to keep",
-            "the tokens that they had (mean square of the change, weight",
-            f"{training.keeping:g}).",
+            f"the tokens that they had (mean square of the change, weight {training.keeping:g}).",
         ]
     return [*lines, ""]
 
@@ -101,8 +100,13 @@ def _head(recipe: "Recipe", logs: "Logs") -> list[str]:
     return [
         f"Then, on the frozen encoder, the pooling ({model.windows} windows of wavelength,",
         f"{model.window_dim} directions each) and the retrieval head were fitted again:",
-        f"{logs.head[-1]['step']:,} steps of {head.batch:,} sources over all pairs of views, of",
-        f"which half of the batches lose a stretch of windows; {head.most:,} sources at most of",
-        "views other than SDSS, DESI and the coarse ones.",
+        f"{logs.head[-1]['step']:,} steps of {head.batch:,} sources over {len(PAIRS)} pairs of",
+        f"views; {100 * head.dropped:.0f} % of the batches lose a stretch of windows;",
+        f"{head.most:,} sources at most of views other than SDSS, DESI and the coarse ones.",
         "",
     ]
+
+
+def _pairs(recipe: "Recipe") -> int:
+    coarse = set(BLURRED)
+    return sum(not recipe.training.kept or {*pair[:2]} <= coarse for pair in PAIRS)
