@@ -32,7 +32,8 @@ from aion_encoder.universal_spectra.batches import stack
 from aion_encoder.universal_spectra.buckets import buckets
 from aion_encoder.universal_spectra.encoder import TOKEN_BUDGET
 from aion_encoder.universal_spectra.pooling import MeanPool
-from aion_encoder.universal_spectra.preparation import PreparedSpectrum, prepare
+from aion_encoder.universal_spectra.preparation import PreparedSpectrum
+from aion_encoder.universal_spectra.taught import prepare_taught
 from benchmarks.search_latency import machine
 from benchmarks.spectra_baselines import CommonGrid, on_common_grid
 from benchmarks.spectra_measures import class_accuracy, overlap_at, partners, ridge_probe
@@ -105,7 +106,9 @@ def vectors_of(
         for place in range(first, min(first + 100, len(rows))):
             row = sky.spectrum(instrument, int(rows[place]))
             try:
-                ready[place] = prepare((row if change is None else change(row)).spectrum)
+                ready[place] = prepare_taught(
+                    (row if change is None else change(row)).spectrum, model.config.taught_angstrom
+                )
             except ObservationError:
                 continue
         places = list(ready)
@@ -136,7 +139,7 @@ def aion_vectors(sky: NativeSky, instrument: str, pooling: Pooling | None) -> np
                     mask=native_row.mask,
                 )
             )
-        vectors = encoder.encode(spectra).vectors["spectrum"]
+        vectors = encoder.encode([(each,) for each in spectra]).vectors["spectrum"]
         found.append(np.nan_to_num(np.asarray(vectors, np.float32)))
     return np.concatenate(found)
 

@@ -34,6 +34,9 @@ class UstConfig(BaseModel):
         How many windows there are, and directions along which the mean of each is seen.
     first_window_angstrom, last_window_angstrom
         Middle of the first and of the last; the others lie evenly in their logarithm.
+    taught_angstrom
+        Ranges of vacuum wavelength that training covered; none if that is not known. Spectra are
+        seen within them, see `aion_encoder.universal_spectra.taught`.
     head_dim, head_hidden
         Length of the vectors of the retrieval head, 0 if there is none; width of its network.
     """
@@ -60,6 +63,7 @@ class UstConfig(BaseModel):
     window_dim: int = Field(default=32, gt=0)
     first_window_angstrom: float = Field(default=2500.0, gt=0.0)
     last_window_angstrom: float = Field(default=25_000.0, gt=0.0)
+    taught_angstrom: tuple[tuple[float, float], ...] = ()
     head_dim: int = Field(default=0, ge=0)
     head_hidden: int = Field(default=384, gt=0)
 

@@ -19,9 +19,10 @@ from aion_encoder.universal_spectra.checkpoint import locate
 from aion_encoder.universal_spectra.encoded import EncodedSpectra, Reconstruction
 from aion_encoder.universal_spectra.model import UniversalSpectra
 from aion_encoder.universal_spectra.pooling import MeanPool
-from aion_encoder.universal_spectra.preparation import PreparedSpectrum, prepare
+from aion_encoder.universal_spectra.preparation import PreparedSpectrum
 from aion_encoder.universal_spectra.reconstruction import reconstruct
 from aion_encoder.universal_spectra.spectrum import NativeSpectrum
+from aion_encoder.universal_spectra.taught import prepare_taught
 from aion_encoder.universal_spectra.token_encoder import Tokens
 
 __all__ = ["TOKEN_BUDGET", "UniversalSpectraEncoder", "open_universal_encoder"]
@@ -84,7 +85,9 @@ class UniversalSpectraEncoder:
             chosen: dict[int, PreparedSpectrum] = {}
             for index in range(first, min(first + CHUNK, count)):
                 try:
-                    chosen[index] = prepare(_native(spectra[index]))
+                    chosen[index] = prepare_taught(
+                        _native(spectra[index]), self.model.config.taught_angstrom
+                    )
                 except ObservationError as error:
                     refusals.append(Refusal(index, "spectrum", str(error)))
                     continue

@@ -8,9 +8,10 @@ from aion_encoder.universal_spectra.batches import stack
 from aion_encoder.universal_spectra.encoded import Reconstruction
 from aion_encoder.universal_spectra.model import UniversalSpectra
 from aion_encoder.universal_spectra.patches import lay_out
-from aion_encoder.universal_spectra.preparation import PreparedSpectrum, prepare
+from aion_encoder.universal_spectra.preparation import PreparedSpectrum
 from aion_encoder.universal_spectra.scaling import unsquash
 from aion_encoder.universal_spectra.spectrum import NativeSpectrum
+from aion_encoder.universal_spectra.taught import prepare_taught
 
 __all__ = ["reconstruct"]
 
@@ -26,7 +27,7 @@ def reconstruct(
     wavelength_angstrom: np.ndarray | None = None,
 ) -> Reconstruction:
     """Ask a model for fluxes; see `UniversalSpectraEncoder.reconstruct`."""
-    prepared = prepare(spectrum)
+    prepared = prepare_taught(spectrum, model.config.taught_angstrom)
     if wavelength_angstrom is None:
         asked = spectrum.wavelength_angstrom
         pixels, patches = prepared.pixels, prepared.wavelength_angstrom

@@ -64,11 +64,11 @@ def card(
         "every number; again with",
         "`python -m aion_encoder.training universal-spectra WORK --recipe recipe.json`.",
         "",
-        *(_start(recipe) if recipe.start else []),
+        *(_start(recipe, logs) if recipe.start else []),
         *(_head(recipe, logs) if logs.head else []),
         f"It took {60 * hours:.0f} minutes, simulation included, on {machine}.",
         "",
-        "Reconstruction (loss against steps, by view):",
+        "Reconstruction (loss against steps, by view; of the decoder if it was taught again):",
         "",
         "![losses](losses.png)",
         "",
@@ -84,13 +84,15 @@ def card(
     return "\n".join(lines) + "\n"
 
 
-def _start(recipe: "Recipe") -> list[str]:
+def _start(recipe: "Recipe", logs: "Logs") -> list[str]:
     training = recipe.training
     lines = [f"Training went on from an earlier checkpoint (`{recipe.start}` as it was then)."]
-    if training.kept:
+    if logs.decoder:
         lines += [
             f"Pairs were of coarse views only; {training.kept} native spectra a step had to keep",
             f"the tokens that they had (mean square of the change, weight {training.keeping:g}).",
+            "Then the decoder alone was taught all views again,",
+            f"{logs.decoder[-1]['step']:,} steps of up to {recipe.decoder.tokens:,} patches.",
         ]
     return [*lines, ""]
 

@@ -16,13 +16,14 @@ from torch import Tensor
 
 from aion_encoder.errors import ObservationError
 from aion_encoder.training.native import NativeRow
-from aion_encoder.training.universal_spectra.views import VIEWS
+from aion_encoder.training.universal_spectra.views import BLURRED, VIEWS
 from aion_encoder.universal_spectra.batches import SpectrumBatch
 from aion_encoder.universal_spectra.patches import PATCH_PX, lay_out
 from aion_encoder.universal_spectra.preparation import HIGHEST_SNR, prepare
+from aion_encoder.universal_spectra.taught import Range, joined_ranges
 from demo_sky.native import observe_native
 
-__all__ = ["Examples", "ViewExamples", "read_examples", "write_examples"]
+__all__ = ["Examples", "ViewExamples", "ranges_of", "read_examples", "write_examples"]
 
 
 def _prepared(row: NativeRow) -> tuple[np.ndarray, np.ndarray]:
@@ -102,6 +103,12 @@ class ViewExamples:
 
 Examples = dict[str, ViewExamples]
 """By view."""
+
+
+def ranges_of(examples: Examples) -> tuple[Range, ...]:
+    """Return the wavelengths that native patches cover, rounded outwards to an Angstrom."""
+    grids = [each.grid for name, each in examples.items() if name not in BLURRED]
+    return joined_ranges([(float(grid.min().floor()), float(grid.max().ceil())) for grid in grids])
 
 
 def read_examples(paths: Sequence[Path], device: str = "cpu") -> Examples:

@@ -7,14 +7,19 @@ import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from aion_encoder.training.figures import draw_losses
 from aion_encoder.training.means import Means, hardware
 from aion_encoder.training.universal_spectra.card import card
-from aion_encoder.training.universal_spectra.examples import read_examples, write_examples
+from aion_encoder.training.universal_spectra.decoder import DecoderRecipe, fit_decoder
+from aion_encoder.training.universal_spectra.examples import (
+    ranges_of,
+    read_examples,
+    write_examples,
+)
 from aion_encoder.training.universal_spectra.head import HeadRecipe, fit_head, windows_of
 from aion_encoder.training.universal_spectra.train import UstRecipe, train_universal_spectra
 from aion_encoder.training.universal_spectra.views import VIEWS, kind_of
@@ -40,14 +45,17 @@ class Recipe:
     chunk: int = 50
     """Sources per file."""
     training: UstRecipe = field(default_factory=UstRecipe)
+    decoder: DecoderRecipe = field(default_factory=DecoderRecipe)
+    """Where native tokens were kept, the decoder is taught all views again."""
     head: HeadRecipe = field(default_factory=HeadRecipe)
 
 
 @dataclass(frozen=True)
 class Logs:
-    """Losses on the way: of the model, and of the head that is fitted to it afterwards."""
+    """Losses on the way: of the model, and of its decoder and head if fitted afterwards."""
 
     model: Sequence[dict[str, Any]]
+    decoder: Sequence[dict[str, Any]] = ()
     head: Sequence[dict[str, Any]] = ()
 
 
@@ -64,7 +72,8 @@ def recipe_from(path: Path | None) -> Recipe:
     if "model" in training:
         training["model"] = UstConfig(**training["model"])
     head = HeadRecipe(**given.pop("head", {}))
-    return Recipe(**given, training=UstRecipe(**training), head=head)
+    decoder = DecoderRecipe(**given.pop("decoder", {}))
+    return Recipe(**given, training=UstRecipe(**training), decoder=decoder, head=head)
 
 
 def _examples(work: Path, recipe: Recipe, by: Means) -> list[Path]:
@@ -94,10 +103,11 @@ def release(
     told = asdict(recipe)
     told["training"]["model"] = recipe.training.model.model_dump(mode="json")
     (checkpoint / "recipe.json").write_text(json.dumps(told, indent=2, sort_keys=True) + "\n")
-    if logs.model:
-        views = dict.fromkeys([*(kind_of(name) for name in VIEWS), "kept"])
-        keys = [name for name in views if any(name in row for row in logs.model)]
-        draw_losses(logs.model, keys, checkpoint / "losses.png")
+    given_back = logs.decoder or logs.model
+    if given_back:
+        views = dict.fromkeys(kind_of(name) for name in VIEWS)
+        keys = [name for name in views if any(name in row for row in given_back)]
+        draw_losses(given_back, keys, checkpoint / "losses.png")
     agreed = logs.head or logs.model
     if agreed:
         pairs = sorted({name for row in agreed for name in row if " = " in name})
@@ -112,6 +122,8 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
     paths = _examples(work, recipe, by)
     logger.info("examples of %d sources are there", recipe.sources)
     examples = read_examples(paths, by.device)
+    config = recipe.training.model.model_copy(update={"taught_angstrom": ranges_of(examples)})
+    recipe = replace(recipe, training=replace(recipe.training, model=config))
     model, log = train_universal_spectra(
         examples,
         recipe.training,
@@ -121,9 +133,19 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
         device=by.device,
         progress=by.progress,
     )
+    model.to(by.device)
+    decoder_log: list[dict[str, Any]] = []
+    if recipe.training.kept:
+        decoder_log = fit_decoder(
+            model,
+            examples,
+            recipe.decoder,
+            seed=recipe.seed,
+            state_path=work / "decoder.pt",
+            progress=by.progress,
+        )
     head_log: list[dict[str, Any]] = []
     if recipe.training.model.pooling == "windows":
-        model.to(by.device)
         windows = windows_of(model, examples, recipe.head.most, by.progress)
         logger.info("windows of %d views are there", len(windows))
         head_log = fit_head(
@@ -134,7 +156,7 @@ def run(work: Path, recipe_path: Path | None, by: Means) -> None:
             state_path=work / "head.pt",
             progress=by.progress,
         )
-        model.to("cpu")
+    model.to("cpu")
     hours = (time.monotonic() - began) / 3600
-    logs = Logs(log, head_log)
+    logs = Logs(log, decoder_log, head_log)
     release(work / "checkpoint", model, recipe, logs, hours, hardware(by.device, by.jobs))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from aion_encoder.training.means import Means
 from aion_encoder.training.native import NativeRow
+from aion_encoder.training.universal_spectra.decoder import DecoderRecipe, fit_decoder
 from aion_encoder.training.universal_spectra.examples import Examples, read_examples, write_examples
 from aion_encoder.training.universal_spectra.head import HeadRecipe, fit_head, windows_of
 from aion_encoder.training.universal_spectra.loudness import rescaled
@@ -218,6 +219,20 @@ def test_coarse_views_are_learned_while_native_tokens_stay(
     assert change[100.0] < 0.5 * change[0.0]
 
 
+def test_a_decoder_learns_on_a_frozen_encoder(examples: Examples, tmp_path: Path) -> None:
+    model = blank_model(TINY, 4).eval().requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    recipe = DecoderRecipe(steps=100, tokens=300, fast=False, learning_rate=2e-3)
+    log = fit_decoder(model, examples, recipe, seed=1, state_path=tmp_path / "decoder.pt")
+    assert log[1]["coarse"] < log[0]["coarse"]
+    longer = replace(recipe, steps=150)
+    again = fit_decoder(model, examples, longer, seed=1, state_path=tmp_path / "decoder.pt")
+    assert [row["step"] for row in again] == [50, 100, 150]
+    changed = {name for name, value in model.state_dict().items() if not value.equal(before[name])}
+    assert changed
+    assert all(name.startswith("decoder") for name in changed)
+
+
 def test_a_head_learns_on_a_frozen_encoder_and_resumes(examples: Examples, tmp_path: Path) -> None:
     model = blank_model(WINDOWED, 4).eval().requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -259,6 +274,7 @@ def test_the_command_makes_a_checkpoint_that_opens(tmp_path: Path) -> None:
     assert encoder.identity.dim == 8
     assert "simulated" in encoder.title
     kept = recipe_from(tmp_path / "checkpoint" / "recipe.json")
-    assert kept.training.model == WINDOWED
+    taught = ((3597.0, 10394.0), (15100.0, 17001.0))
+    assert kept.training.model == WINDOWED.model_copy(update={"taught_angstrom": taught})
     assert kept.sources == 4
     assert "simulated" in (tmp_path / "checkpoint" / "README.md").read_text()
