@@ -29,6 +29,7 @@ _CODE_TRAINING = 1024
 
 _CODE_ITERATIONS = 10
 _LENGTH_SAMPLE = 8192
+_BLOCK = 65_536
 _GRAPH_DEGREE = 32
 _GRAPH_CONSTRUCTION = 100
 _GRAPH_ASSIGNMENT = 16
@@ -45,8 +46,12 @@ def projection(sample: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "out
     products stay what they are.
     """
     dim = sample.shape[1]
-    sample = sample.astype(np.float64)
-    values, axes = np.linalg.eigh(sample.T @ sample / len(sample))
+    moments = np.zeros((dim, dim))
+    # A sample of millions, in twice its precision, need not be in memory as a whole.
+    for start in range(0, len(sample), _BLOCK):
+        block = sample[start : start + _BLOCK].astype(np.float64)
+        moments += block.T @ block
+    values, axes = np.linalg.eigh(moments / len(sample))
     values, axes = np.maximum(values[::-1], 0.0), axes[:, ::-1]
     best, least = 0, np.inf
     for out in range(CODES, dim + CODES, CODES):
