@@ -1,6 +1,7 @@
 """Vectors of segments in a space: written in row order, and filled into FAISS files."""
 
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,8 @@ from indexer.vectors import map_vectors, write_vectors
 __all__ = ["BLOCK_VECTORS", "Filling", "blocks_of", "fill_segment", "train_quantizer"]
 
 BLOCK_VECTORS = 65_536
-SHARD_VECTORS = 1_048_576
+SHARD_VECTORS = 262_144
 """Vectors that one FAISS shard is filled with before the shards are merged."""
-
-_TRAINING_SAMPLE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -83,10 +82,10 @@ def train_quantizer(root: Path, space: str, fillings: Mapping[str, Filling]) -> 
     A trained, empty FAISS index, also written as `quantizer.faiss`; None if all are flat.
     """
     vectors = [filling.vectors() for filling in fillings.values()]
-    recipe = ann.recipe_for(max(len(each) for each in vectors))
+    recipe = ann.recipe_for(max(len(each) for each in vectors), vectors[0].shape[1])
     if recipe.name == "flat":
         return None
-    stride = max(1, sum(len(each) for each in vectors) // _TRAINING_SAMPLE)
+    stride = max(1, sum(len(each) for each in vectors) // recipe.training_vectors)
     sample = np.concatenate([each[::stride] for each in vectors]).astype(np.float32)
     trained = ann.train(recipe, sample)
     ann.save(trained, root / quantizer_file(space))
@@ -104,11 +103,14 @@ def fill_segment(filling: Filling, rows: Int64[np.ndarray, " n"], trained: Any |
         What the inverted lists of the space share; used where a segment is large enough.
     """
     vectors = filling.vectors()
-    recipe = ann.recipe_for(len(vectors))
+    recipe = ann.recipe_for(*vectors.shape)
     empty = ann.train(recipe, vectors[:1].astype(np.float32)) if recipe.lists == 0 else trained
     assert empty is not None
-    shards = [
-        ann.fill(empty, vectors[each].astype(np.float32), rows[each])
-        for each in blocks_of(len(vectors), SHARD_VECTORS)
-    ]
-    ann.save(ann.merge(shards), filling.ann_path)
+
+    def shard(each: slice) -> Any:
+        return ann.fill(empty, vectors[each].astype(np.float32), rows[each])
+
+    # Side by side, each on one thread; merged in order as they come.
+    with ThreadPoolExecutor(ann.threads()) as pool:
+        merged = ann.merge(pool.map(shard, blocks_of(len(vectors), SHARD_VECTORS)))
+    ann.save(ann.for_serving(merged), filling.ann_path)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from indexer.index_file import Index
-from indexer.neighbours import CANDIDATES_PER_NEIGHBOUR
+from indexer.neighbours import SPARE
 from indexer.vectors import exact_scan, rerank
 
 __all__ = [
@@ -134,5 +134,5 @@ def _of_segment(
         places = np.searchsorted(rows, allowed)
         return exact_scan(stored, vectors, k, rows=rows, positions=places)
     ann = segment.ann(modality, modality)
-    _, candidates, counts = ann.search(vectors, CANDIDATES_PER_NEIGHBOUR * k, allowed=allowed)
+    _, candidates, counts = ann.search(vectors, ann.recipe.candidates(k) + SPARE, allowed=allowed)
     return rerank(stored, vectors, candidates, counts, k, rows=rows)

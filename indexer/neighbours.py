@@ -16,9 +16,6 @@ __all__ = ["Neighbour", "key_of", "nearest", "vector_of"]
 SPARE = 8
 """Fetched beyond what is wanted: the order of the stored scores can differ in the last digit."""
 
-CANDIDATES_PER_NEIGHBOUR = 4
-"""Fetched for each one wanted where the stored scores are approximate."""
-
 GROWTH = 4
 
 ROUNDING = 1e-5
@@ -107,7 +104,7 @@ def _of_segment(
     rows, vectors = segment.vectors(space, modality)
     approximate = ann.recipe.name != "flat"
     wanted = min(wanted, ann.count)
-    fetch = (CANDIDATES_PER_NEIGHBOUR * wanted if approximate else wanted) + SPARE
+    fetch = ann.recipe.candidates(wanted) + SPARE
     nprobe = ann.default_nprobe if approximate else None
     while True:
         stored, candidates, counts = ann.search(vector[None, :], fetch, nprobe=nprobe)

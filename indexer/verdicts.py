@@ -188,7 +188,9 @@ def _best_other(
 ) -> np.ndarray[Any, Any]:
     """Return the best exact score of each query with a row that is not `same`."""
     unit = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    _, candidates, counts = target.ann.search(unit.astype(np.float32), 2 + _SPARE)
+    _, candidates, counts = target.ann.search(
+        unit.astype(np.float32), target.ann.recipe.candidates(2) + _SPARE
+    )
     scores, rows, counts = rerank(
         target.vectors, unit.astype(np.float32), candidates, counts, 2, rows=target.rows
     )

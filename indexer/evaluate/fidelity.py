@@ -17,7 +17,6 @@ from indexer.evaluate.measures import (
 from indexer.evaluate.pool import Pool, left_out, pool_of
 from indexer.evaluate.records import SWEEP, Gallery, Mode, Recorder, SuiteResult
 from indexer.evaluate.searches import Lists, exact_lists, index_lists, random_lists
-from indexer.neighbours import CANDIDATES_PER_NEIGHBOUR
 from indexer.options import SearchOptions
 from indexer.spaces import SHARED, to_unit
 
@@ -250,7 +249,7 @@ def _inverted_lists(pool: Pool) -> AnnIndex:
     (release,) = pool.releases
     rows, stored = pool.index.segment(release).vectors(pool.space, pool.modality)
     vectors = np.asarray(stored, np.float32)
-    recipe = recipe_for(len(vectors))
+    recipe = recipe_for(*vectors.shape)
     if recipe.name == "flat":
         recipe = Recipe("ivf_sq8", 2 ** round(np.log2(4.0 * np.sqrt(len(vectors)))))
     recipe = Recipe(recipe.name, min(recipe.lists, len(vectors)))
@@ -269,7 +268,7 @@ def _curve(
     if not flat:
         probes = [2**power for power in range(ann.recipe.lists.bit_length())]
         probes = sorted({*(p for p in probes if p <= ann.recipe.lists), ann.default_nprobe})
-        settings = [(p, d) for d in (1, CANDIDATES_PER_NEIGHBOUR) for p in probes]
+        settings = [(p, d) for d in (1, ann.recipe.candidates(_K) // _K) for p in probes]
     gallery = Gallery(name, len(pool))
     points = []
     for nprobe, depth in settings:

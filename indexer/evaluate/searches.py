@@ -13,7 +13,7 @@ from jaxtyping import Float32, Float64, Int64
 from indexer.ann import AnnIndex
 from indexer.evaluate.measures import PADDING
 from indexer.evaluate.pool import Pool
-from indexer.neighbours import CANDIDATES_PER_NEIGHBOUR, GROWTH
+from indexer.neighbours import GROWTH
 from indexer.vectors import exact_scan, rerank
 
 __all__ = [
@@ -121,7 +121,7 @@ def index_lists(
     dropped: Dropped,
     *,
     nprobe: int | None = None,
-    depth: int = CANDIDATES_PER_NEIGHBOUR,
+    depth: int | None = None,
     replaced: Mapping[str, AnnIndex] | None = None,
 ) -> Lists:
     """Search the FAISS files of the index, and rank the candidates by exact scores.
@@ -134,7 +134,8 @@ def index_lists(
     nprobe
         Inverted lists to visit; by default as a search does: more where these hold too few.
     depth
-        Candidates for each hit wanted, where stored scores are approximate.
+        Candidates for each hit wanted, where stored scores are approximate; by default as a search
+        does.
     replaced
         By release, what is searched in place of its file.
     """
@@ -149,7 +150,7 @@ def index_lists(
             ann = (replaced or {}).get(release) or segment.ann(pool.space, pool.modality)
             allowed = None if len(rows) == len(having) else rows
             flat = ann.recipe.name == "flat"
-            fetch = wanted if flat else depth * wanted
+            fetch = ann.recipe.candidates(wanted) if flat or depth is None else depth * wanted
             probed = None if flat else (nprobe or ann.default_nprobe)
             while True:
                 _, candidates, counts = ann.search(batch, fetch, nprobe=probed, allowed=allowed)

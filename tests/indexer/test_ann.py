@@ -196,12 +196,24 @@ def test_too_few_to_train_on():
 
 
 def test_recipes_by_size():
-    assert ann.recipe_for(1) == ann.Recipe("flat")
-    assert ann.recipe_for(50_000) == ann.Recipe("flat")
-    assert ann.recipe_for(50_001) == ann.Recipe("ivf_sq8", 1024)
-    assert ann.recipe_for(1_000_000) == ann.Recipe("ivf_sq8", 4096)
-    with pytest.raises(ValueError, match="'flat' without lists"):
-        ann.Recipe("flat", 3)
+    assert ann.recipe_for(1, 768) == ann.Recipe("flat")
+    assert ann.recipe_for(50_000, 768) == ann.Recipe("flat")
+    assert ann.recipe_for(50_001, 768) == ann.Recipe("ivf_sq8", 1024)
+    assert ann.recipe_for(1_000_000, 768) == ann.Recipe("ivf_sq8", 4096)
+    # A gibibyte of 8-bit codes is where product codes begin.
+    assert ann.recipe_for(2**22, 256) == ann.Recipe("ivf_sq8", 8192)
+    assert ann.recipe_for(2**22 + 1, 256) == ann.Recipe("ivf_pq4", 32_768)
+    assert ann.recipe_for(200_000_000, 128) == ann.Recipe("ivf_pq4", 65_536)
+    for name, lists in (("flat", 3), ("ivf_sq8", 0), ("ivf_pq4", 0), ("ivf_rabitq", 16)):
+        with pytest.raises(ValueError, match=f"'flat' without lists, .* got '{name}' with {lists}"):
+            ann.Recipe(name, lists)
+
+
+def test_what_a_search_does_by_default():
+    assert [ann.Recipe("ivf_sq8", 2**n).default_nprobe for n in (4, 10, 12)] == [16, 48, 128]
+    assert [ann.Recipe("ivf_pq4", 2**n).default_nprobe for n in (6, 14, 16)] == [64, 128, 256]
+    recipes = (ann.Recipe("flat"), ann.Recipe("ivf_sq8", 16), ann.Recipe("ivf_pq4", 16))
+    assert [each.candidates(10) for each in recipes] == [10, 40, 200]
 
 
 def test_files_that_are_no_index():

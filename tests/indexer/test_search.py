@@ -15,6 +15,7 @@ from indexer.options import SearchOptions
 from indexer.readers.uploads import Upload
 from indexer.search import Searcher, open_searcher
 from indexer.spaces import to_unit
+from indexer.verify import verify
 from tests.indexer.small_sky import (
     RELEASES,
     SHARED_ID,
@@ -519,19 +520,30 @@ def test_observations_of_the_small_sky_are_what_was_indexed(searcher: Searcher) 
     assert float(applied @ stored) / float(np.linalg.norm(stored)) > 0.999999
 
 
+@pytest.mark.parametrize(
+    ("recipe", "lists", "nprobe", "most_bytes"),
+    [("ivf_sq8", 64, 48, 2**30), ("ivf_pq4", 4, 4, 0)],
+)
 def test_inverted_lists_are_re_ranked_exactly(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str,
+    lists: int,
+    nprobe: int,
+    most_bytes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("indexer.ann.EXACT_UP_TO", 100)
+    monkeypatch.setattr("indexer.ann.recipes.EXACT_UP_TO", 100)
+    monkeypatch.setattr("indexer.ann.recipes.EIGHT_BIT_UP_TO", most_bytes)
     searcher = open_searcher(build_small_index(tmp_path))
+    assert verify(searcher.index.path).ok
     key = key_of("demo-legacysurvey", 3)
     query = searcher.query_object(key)
     hits = searcher.search(query, SearchOptions(k=5))
     assert hits.receipt["searched"]["demo-legacysurvey"] == {
-        "recipe": "ivf_sq8",
+        "recipe": recipe,
         "vectors": 160,
-        "lists": 64,
-        "nprobe": 48,
+        "lists": lists,
+        "nprobe": nprobe,
     }
     assert hits.receipt["searched"]["demo-hsc"]["recipe"] == "flat"
     vectors = all_vectors(searcher, "image", "image")

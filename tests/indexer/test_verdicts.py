@@ -169,7 +169,7 @@ def test_releases_weigh_as_many_objects_as_they_have() -> None:
         raw = rng.normal(size=(count, 4)) * spread + np.eye(4)[0 if name == "large" else 1] * 2
         vectors = (raw / np.linalg.norm(raw, axis=1, keepdims=True)).astype(np.float16)
         rows = np.arange(count)
-        empty = train(recipe_for(count), vectors[:1].astype(np.float32))
+        empty = train(recipe_for(count, 4), vectors[:1].astype(np.float32))
         sides[name, "image"] = Filled(
             rows, vectors, AnnIndex(fill(empty, vectors.astype(np.float32), rows))
         )
@@ -185,7 +185,7 @@ def test_a_single_object_has_no_neighbour() -> None:
     from indexer.ann import AnnIndex, fill, recipe_for, train
 
     one = np.array([[1.0, 0.0]], np.float32)
-    ann = AnnIndex(fill(train(recipe_for(1), one), one, np.array([0])))
+    ann = AnnIndex(fill(train(recipe_for(1, 2), one), one, np.array([0])))
     sides = {("a", "image"): Filled(np.array([0]), one.astype(np.float16), ann)}
     assert nearest_scores(sides, lambda _, rows, __: rows) == {}
 

@@ -1,0 +1,40 @@
+"""FAISS files: train, fill, merge, save, map and search. The only package that imports faiss.
+
+FAISS ids are the rows of a segment; survey identifiers never reach FAISS, and its padding never
+leaves this package as data: results carry true counts. Settings go with the call, so that one
+open index serves any number of threads.
+
+What FAISS 1.15 does in silence, and what guards against it here:
+
+- it takes ids by address, so they stay in a variable until the call returns;
+- a wrong dimension raises an empty assertion, so shapes are checked before;
+- float64 is accepted and cast, so the type is checked;
+- reading can build large precomputed tables, so they are skipped;
+- on-disk lists prefetch with 32 threads on every search, so files are mapped as plain arrays;
+- merging lists made for fast scanning corrupts the heap, so ordinary ones are merged, and the
+  result is converted;
+- shards whose codes stand for different values merge without complaint, so these are compared;
+- codes are no worse or better for the axes, unless the axes differ in what they carry: product
+  codes follow a random rotation. Codes of one bit (RaBitQ) are not used: FAISS does not rotate
+  for them.
+"""
+
+from indexer.ann.filling import fill, for_serving, load_trained, merge, save, train
+from indexer.ann.index import AnnIndex, load
+from indexer.ann.library import threads
+from indexer.ann.recipes import EXACT_UP_TO, Recipe, recipe_for
+
+__all__ = [
+    "EXACT_UP_TO",
+    "AnnIndex",
+    "Recipe",
+    "fill",
+    "for_serving",
+    "load",
+    "load_trained",
+    "merge",
+    "recipe_for",
+    "save",
+    "threads",
+    "train",
+]

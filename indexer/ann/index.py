@@ -1,0 +1,181 @@
+"""Search a FAISS file by inner product: true counts, ties by row, settings with the call."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Int64
+
+from indexer.ann.filling import read
+from indexer.ann.library import checked, faiss
+from indexer.ann.product_codes import lists_of, matrix_of
+from indexer.ann.recipes import Recipe
+from indexer.errors import IndexFormatError, SearchError
+from indexer.vectors import PADDING
+
+__all__ = ["AnnIndex", "load"]
+
+_TIE_MARGIN = 16
+_GRAPH_SEARCH = 64
+"""Least width of the search for the lists to visit."""
+
+
+def load(path: Path) -> "AnnIndex":
+    """Map a FAISS file for searching.
+
+    Raises
+    ------
+    IndexFormatError
+        If the file is missing or is no FAISS file that this package writes.
+    """
+    return AnnIndex(read(path))
+
+
+@dataclass(frozen=True)
+class AnnIndex:
+    """A FAISS index of one segment and one space, safe to search from several threads."""
+
+    index: Any
+    recipe: Recipe = field(init=False)
+    _lists: Any = field(init=False, repr=False)
+    _matrix: Any = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        codes = lists_of(self.index)
+        if isinstance(self.index, faiss.IndexIDMap):
+            recipe = Recipe("flat")
+        elif isinstance(self.index, faiss.IndexIVFScalarQuantizer):
+            recipe = Recipe("ivf_sq8", int(self.index.nlist))
+        elif codes is not None:
+            recipe = Recipe("ivf_pq4", int(codes.nlist))
+        else:
+            raise IndexFormatError(
+                f"a FAISS file must be flat, ivf_sq8 or ivf_pq4, got {type(self.index).__name__}"
+            )
+        object.__setattr__(self, "recipe", recipe)
+        object.__setattr__(self, "_lists", codes)
+        object.__setattr__(self, "_matrix", None if codes is None else matrix_of(self.index))
+
+    @property
+    def dim(self) -> int:
+        """Length of the vectors."""
+        return int(self.index.d)
+
+    @property
+    def count(self) -> int:
+        """Number of vectors."""
+        return int(self.index.ntotal)
+
+    @property
+    def default_nprobe(self) -> int:
+        """Lists to visit when the caller names no number: see `Recipe.default_nprobe`."""
+        return self.recipe.default_nprobe
+
+    def search(
+        self,
+        queries: Float32[np.ndarray, "q dim"],
+        k: int,
+        *,
+        nprobe: int | None = None,
+        allowed: Int64[np.ndarray, " m"] | None = None,
+    ) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"], Int64[np.ndarray, " q"]]:
+        """Find neighbours by inner product.
+
+        Parameters
+        ----------
+        queries
+            Unit vectors.
+        k
+            How many neighbours to return at most.
+        nprobe
+            Inverted lists to visit; without meaning for ``flat``.
+        allowed
+            Rows that may be returned. Default: all.
+
+        Returns
+        -------
+        scores, rows, counts
+            Best first, ties by row. Only the first `counts[i]` columns of row i are answers; the
+            others hold NaN and `PADDING`. Scores of inverted lists are approximate.
+
+        Raises
+        ------
+        SearchError
+            If the queries do not fit this index; the message has both numbers.
+        """
+        if k < 1:
+            raise SearchError(f"the number of neighbours must be at least 1, got {k}")
+        queries = checked(queries, self.dim)
+        width = min(k, self.count)
+        if width == 0 or len(queries) == 0 or (allowed is not None and len(allowed) == 0):
+            return _empty(len(queries), width)
+        keep_alive = None if allowed is None else _bitmap(allowed)
+        selector = None if keep_alive is None else faiss.IDSelectorBitmap(keep_alive)
+        searched, given = self._asked(queries)
+        fetch = min(self.count, k + _TIE_MARGIN)
+        while True:
+            parameters = self._parameters(nprobe, selector)
+            scores, rows = searched.search(given, fetch, params=parameters)
+            if fetch >= self.count or not _cut_inside_tie(scores, rows, width):
+                break
+            # FAISS keeps any of equal scores; all of them are needed to break ties by row.
+            fetch = min(self.count, 4 * fetch)
+        return _ordered(scores, rows, width)
+
+    def _asked(self, queries: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
+        """Return what is searched, and with what: product codes by projected queries."""
+        if self._lists is None:
+            return self.index, queries
+        # Unlike FAISS's matrix product, each query alone: what it finds depends on no other.
+        return self._lists, np.einsum("qd,od->qo", queries, self._matrix)
+
+    def _parameters(self, nprobe: int | None, selector: Any) -> Any:
+        if self.recipe.name == "flat":
+            return None if selector is None else faiss.SearchParameters(sel=selector)
+        lists = self.default_nprobe if nprobe is None else nprobe
+        if not 1 <= lists <= self.recipe.lists:
+            raise SearchError(
+                f"nprobe must be between 1 and the {self.recipe.lists} lists, got {lists}"
+            )
+        if self.recipe.name == "ivf_sq8":
+            return faiss.SearchParametersIVF(nprobe=lists, sel=selector)
+        graph = faiss.SearchParametersHNSW(efSearch=max(_GRAPH_SEARCH, lists))
+        return faiss.SearchParametersIVF(nprobe=lists, sel=selector, quantizer_params=graph)
+
+
+def _bitmap(allowed: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    bits = np.zeros(int(allowed.max()) + 1, dtype=bool)
+    bits[allowed] = True
+    return np.packbits(bits, bitorder="little")
+
+
+def _empty(
+    queries: int, width: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    return (
+        np.full((queries, width), np.nan, dtype=np.float32),
+        np.full((queries, width), PADDING, dtype=np.int64),
+        np.zeros(queries, dtype=np.int64),
+    )
+
+
+def _cut_inside_tie(scores: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], width: int) -> bool:
+    """Say whether the last score fetched still equals the last one wanted, for any query."""
+    full = rows[:, -1] >= 0
+    return bool(np.any(full & (scores[:, -1] == scores[:, width - 1])))
+
+
+def _ordered(
+    scores: np.ndarray[Any, Any], rows: np.ndarray[Any, Any], width: int
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    true = rows >= 0
+    counts = np.minimum(true.sum(axis=1), width).astype(np.int64)
+    scores = np.where(true, scores, -np.inf).astype(np.float32)
+    order = np.lexsort((rows, -scores), axis=1)[:, :width]
+    best_scores = np.take_along_axis(scores, order, axis=1)
+    best_rows = np.take_along_axis(rows, order, axis=1).astype(np.int64)
+    beyond = np.arange(width)[None, :] >= counts[:, None]
+    best_scores[beyond] = np.nan
+    best_rows[beyond] = PADDING
+    return best_scores, best_rows, counts

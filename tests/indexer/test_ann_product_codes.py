@@ -1,0 +1,279 @@
+"""Inverted lists of product codes against an exact scan, and against what FAISS does in silence."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from indexer import ann
+from indexer.ann.filling import read
+from indexer.ann.kmeans import shares, two_level_kmeans
+from indexer.ann.product_codes import CODES, lists_of, projection
+from indexer.errors import SearchError
+from indexer.spaces import to_unit
+from indexer.vectors import PADDING, exact_scan, rerank
+
+DIM = 80
+COUNT = 24_000
+RECIPE = ann.Recipe("ivf_pq4", 256)
+
+
+def _vectors(count: int, seed: int) -> np.ndarray:
+    """Return unit vectors in clumps, of falling variance, as they are on disk."""
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).standard_normal((300, DIM))
+    vectors = centres[rng.integers(0, 300, count)] + 0.8 * rng.standard_normal((count, DIM))
+    unit = to_unit(vectors * np.arange(1, DIM + 1) ** -0.3)
+    return unit.astype(np.float16).astype(np.float32)
+
+
+VECTORS = _vectors(COUNT, 0)
+ROWS = np.arange(COUNT) * 3 + 1000
+QUERIES = _vectors(100, 1)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return ann.train(RECIPE, VECTORS)
+
+
+def _merged(trained, cuts):
+    bounds = [0, *cuts, COUNT]
+    # Neither vectors nor rows have a name once `fill` has returned.
+    return ann.merge(
+        ann.fill(trained, VECTORS[start:stop].copy(), np.array(ROWS[start:stop]))
+        for start, stop in pairwise(bounds)
+    )
+
+
+@pytest.fixture(scope="module")
+def path(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("product") / "image.faiss"
+    ann.save(ann.for_serving(_merged(trained, [5000, 17_001])), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def index(path):
+    return ann.load(path)
+
+
+def _exact(k, positions=None):
+    half = VECTORS.astype(np.float16)
+    return exact_scan(half, QUERIES, k, rows=ROWS, positions=positions)
+
+
+def _recall(index, k, **settings):
+    candidates, positions = index.recipe.candidates(k), None
+    if "allowed" in settings:
+        positions = np.searchsorted(ROWS, settings["allowed"])
+    _, found, counts = index.search(QUERIES, candidates, **settings)
+    half = VECTORS.astype(np.float16)
+    scores, best, _ = rerank(half, QUERIES, found, counts, k, rows=ROWS)
+    exact_scores, exact, _ = _exact(k, positions)
+    share = [np.isin(a, b).mean() for a, b in zip(exact, best, strict=True)]
+    np.testing.assert_array_equal(
+        scores[best == exact],
+        exact_scores[best == exact],
+        err_msg="scores after ranking again must be exact",
+    )
+    return float(np.mean(share))
+
+
+def test_shards_merged_converted_saved_and_mapped_answer_like_an_exact_scan(index):
+    assert (index.count, index.dim, index.recipe) == (COUNT, DIM, RECIPE)
+    assert isinstance(lists_of(index.index), faiss.IndexIVFPQFastScan)
+    assert _recall(index, 10) > 0.99
+    scores, found, counts = index.search(QUERIES, 200)
+    assert np.all(counts == 200)
+    assert np.isin(found, ROWS).all()
+    assert np.all(np.diff(scores, axis=1) <= 0)
+    # The scores are estimates of inner products, not something in another scale.
+    true = np.einsum("qd,qkd->qk", QUERIES, VECTORS[np.searchsorted(ROWS, found)])
+    assert np.abs(scores - true).mean() < 0.05
+
+
+def test_more_lists_find_more(index):
+    by_lists = [_recall(index, 10, nprobe=nprobe) for nprobe in (1, 8, 256)]
+    assert by_lists == sorted(by_lists)
+    assert by_lists[0] < 0.9 < by_lists[2]
+
+
+@pytest.mark.parametrize("stride", [2, 10, 100])
+def test_only_allowed_rows(index, stride):
+    allowed = ROWS[::stride]
+    _, found, counts = index.search(QUERIES, 50, allowed=allowed)
+    assert np.isin(found[found != PADDING], allowed).all()
+    assert np.all(counts == 50)
+    assert _recall(index, 10, allowed=allowed, nprobe=256) > 0.99
+
+
+def test_padding_never_leaves(index):
+    allowed = ROWS[:3]
+    scores, found, counts = index.search(QUERIES, 10, allowed=allowed, nprobe=256)
+    assert np.all(counts == 3)
+    assert np.all(np.sort(found[:, :3]) == allowed)
+    assert np.all(found[:, 3:] == PADDING)
+    assert np.all(np.isnan(scores[:, 3:]))
+
+
+def test_any_batch_gives_the_same(index):
+    _, together, _ = index.search(QUERIES, 30)
+    alone = [index.search(query[None, :], 30)[1][0] for query in QUERIES]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_equal_vectors_come_by_row(trained):
+    copies = np.repeat(VECTORS[:1], 300, axis=0)
+    shards = [ann.fill(trained, copies[:40], np.arange(40)[::-1] + 260)]
+    shards += [ann.fill(trained, copies[40:], np.arange(260))]
+    index = ann.AnnIndex(ann.for_serving(ann.merge(shards)))
+    _, found, _ = index.search(VECTORS[:1], 25)
+    np.testing.assert_array_equal(found[0], np.arange(25))
+
+
+def test_the_same_input_gives_the_same_bytes(trained, path, tmp_path: Path):
+    ann.save(ann.for_serving(_merged(trained, [])), tmp_path / "whole.faiss")
+    assert (tmp_path / "whole.faiss").read_bytes() == path.read_bytes()
+    ann.save(trained, tmp_path / "one.faiss")
+    ann.save(ann.train(RECIPE, VECTORS), tmp_path / "two.faiss")
+    assert (tmp_path / "one.faiss").read_bytes() == (tmp_path / "two.faiss").read_bytes()
+
+
+def test_what_was_trained_is_read_again(trained, path, tmp_path: Path):
+    ann.save(trained, tmp_path / "quantizer.faiss")
+    again = ann.load_trained(tmp_path / "quantizer.faiss")
+    ann.save(ann.for_serving(_merged(again, [100])), tmp_path / "again.faiss")
+    assert (tmp_path / "again.faiss").read_bytes() == path.read_bytes()
+
+
+# What FAISS 1.15 does in silence.
+
+
+def test_no_precomputed_table_is_built(tmp_path: Path):
+    coarse = faiss.IndexFlatL2(DIM)
+    tempting = faiss.IndexIVFPQ(coarse, DIM, 16, 8, 4)
+    tempting.train(VECTORS[:2000])
+    faiss.write_index(tempting, str(tmp_path / "l2.faiss"))
+    assert faiss.read_index(str(tmp_path / "l2.faiss")).precomputed_table.size() > 0
+    assert read(tmp_path / "l2.faiss").precomputed_table.size() == 0
+
+
+def test_no_table_is_built_for_shards(trained, tmp_path: Path):
+    ann.save(_merged(trained, [100]), tmp_path / "shard.faiss")
+    assert lists_of(read(tmp_path / "shard.faiss")).precomputed_table.size() == 0
+
+
+def test_lists_made_for_scanning_are_not_merged(trained):
+    one, two = (ann.fill(trained, VECTORS[:100], ROWS[:100]) for _ in range(2))
+    with pytest.raises(SearchError, match="must be merged before they are made ready for serving"):
+        ann.merge([one, ann.for_serving(two)])
+    with pytest.raises(SearchError, match="must be merged before they are made ready for serving"):
+        ann.merge([ann.for_serving(one)])
+
+
+@pytest.mark.parametrize("name", ["ivf_sq8", "ivf_pq4"])
+def test_nothing_prefetches(name, tmp_path: Path):
+    recipe = ann.Recipe(name, 16)
+    filled = ann.fill(ann.train(recipe, VECTORS[:2000]), VECTORS[:2000], ROWS[:2000])
+    ann.save(ann.for_serving(filled), tmp_path / "mapped.faiss")
+    mapped = ann.load(tmp_path / "mapped.faiss").index
+    lists = (lists_of(mapped) or mapped).invlists
+    assert not isinstance(faiss.downcast_InvertedLists(lists), faiss.OnDiskInvertedLists)
+
+
+@pytest.mark.parametrize("name", ["ivf_sq8", "ivf_pq4"])
+def test_shards_share_what_was_trained(name):
+    first, second = (
+        ann.train(ann.Recipe(name, 16), sample) for sample in (VECTORS[:2000], VECTORS[2000:4000])
+    )
+    one, two = (ann.fill(each, VECTORS[:100], ROWS[:100]) for each in (first, second))
+    with pytest.raises(SearchError, match="must come from one trained index"):
+        ann.merge([one, two])
+    # Of the same centroids, but with other codes, FAISS alone would merge them.
+    altered = faiss.clone_index(first)
+    values = altered.sq.trained if name == "ivf_sq8" else lists_of(altered).pq.centroids
+    faiss.copy_array_to_vector(1.1 * faiss.vector_to_array(values), values)
+    first.check_compatible_for_merge(altered)
+    with pytest.raises(SearchError, match="their codes stand for different values"):
+        ann.merge([one, ann.fill(altered, VECTORS[:100], ROWS[:100])])
+
+
+def test_a_served_index_outlives_what_it_was_made_of(trained):
+    filled = ann.fill(trained, VECTORS, ROWS)
+    index = ann.AnnIndex(ann.for_serving(filled))
+    del filled
+    taken = [np.ones(10**6) for _ in range(20)]
+    assert len(taken) == 20
+    assert _recall(index, 10) > 0.99
+    assert ann.for_serving(index.index) is index.index
+
+
+# Projection and k-means.
+
+
+@pytest.mark.parametrize("dim", [24, 64, 192])
+def test_an_even_space_is_rotated_as_it_is(dim):
+    vectors = np.random.default_rng(0).standard_normal((4000, dim)).astype(np.float32)
+    matrix = projection(vectors)
+    assert len(matrix) % CODES == 0
+    assert len(matrix) >= dim
+    np.testing.assert_allclose(matrix.T @ matrix, np.eye(dim), atol=1e-5)
+
+
+def test_codes_share_what_the_axes_carry():
+    """RaBitQ and product codes on unrotated axes are wasted on the weak ones."""
+    scales = np.arange(1, 193) ** -0.6
+    vectors = np.random.default_rng(0).standard_normal((4000, 192)) * scales
+    matrix = projection(vectors.astype(np.float32))
+    assert matrix.shape == (128, 192)
+    np.testing.assert_allclose(matrix @ matrix.T, np.eye(128), atol=1e-5)
+    # The strongest directions are those kept.
+    kept = np.square(vectors @ matrix.T).sum()
+    assert kept / np.square(vectors).sum() > np.square(scales[:128]).sum() / np.sum(
+        np.square(scales)
+    )
+    carried = np.square(vectors @ matrix.T).reshape(-1, CODES, 2).sum(axis=(0, 2))
+    unrotated = np.square(vectors[:, :128]).reshape(-1, CODES, 2).sum(axis=(0, 2))
+    assert carried.max() / carried.min() < 20 < unrotated.max() / unrotated.min()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 50), min_size=1, max_size=20).filter(any),
+    part=st.floats(0, 1),
+)
+def test_shares_are_in_proportion(sizes, part):
+    sizes = np.array(sizes)
+    least, most = int((sizes > 0).sum()), int(sizes.sum())
+    total = least + int(part * (most - least))
+    divided = shares(sizes, total)
+    assert divided.sum() == total
+    assert np.all(divided <= sizes)
+    assert np.all((divided > 0) == (sizes > 0))
+
+
+def test_shares_of_a_plain_case():
+    assert shares(np.array([50, 30, 20, 0]), 10).tolist() == [5, 3, 2, 0]
+
+
+def test_two_levels_are_nearly_as_good_as_one():
+    # 300 clumps without order among them are the hardest case.
+    centroids = two_level_kmeans(VECTORS, 256)
+    assert centroids.shape == (256, DIM)
+    np.testing.assert_allclose(np.linalg.norm(centroids, axis=1), 1.0, atol=1e-6)
+    np.testing.assert_array_equal(centroids, two_level_kmeans(VECTORS, 256))
+    best = (VECTORS @ centroids.T).max(axis=1).mean()
+    one = faiss.Kmeans(DIM, 256, niter=10, spherical=True, seed=1)
+    one.train(VECTORS)
+    assert best > 0.9 * (VECTORS @ one.centroids.T).max(axis=1).mean()
+
+
+def test_as_many_clusters_as_vectors():
+    centroids = two_level_kmeans(VECTORS[:20], 20)
+    order = np.argmax(VECTORS[:20] @ centroids.T, axis=1)
+    np.testing.assert_allclose(centroids[order], to_unit(VECTORS[:20]), atol=1e-6)
