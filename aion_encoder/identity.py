@@ -18,6 +18,7 @@ __all__ = [
     "Identity",
     "Pooling",
     "is_of",
+    "named",
 ]
 
 PREPROCESSING_VERSION = 1
@@ -210,6 +211,12 @@ def is_of(vectors: Identity, encoder: Identity) -> bool:
     return vectors.model_dump(mode="json", include=counts) == encoder.model_dump(
         mode="json", include=counts
     )
+
+
+def named(identity: Identity) -> str:
+    """Return an identity as sentences name it: its weights and its digest."""
+    revision = f"@{identity.revision}" if identity.revision else ""
+    return f"{identity.repository}{revision} (identity {identity.digest})"
 
 
 def _vector_dim(pooling: Pooling | None, dim: int, modality: str) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aion_encoder.errors import EncoderError
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import named
 from aion_encoder.surveys import SPECTRUM_GRID_ANGSTROM
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.errors import ReadError, SearchError
@@ -45,12 +45,12 @@ def open_same_encoder(index: Index, weights: str | None) -> Any:
         encoder = open_weights(weights or weights_of(wanted))
     except EncoderError as error:
         raise SearchError(
-            f"files cannot be encoded: this index was made by {_told(wanted)}, and {error}"
+            f"files cannot be encoded: this index was made by {named(wanted)}, and {error}"
         ) from error
     if encoder.identity.digest != wanted.digest:
         raise SearchError(
-            f"files must be encoded as the index was, by {_told(wanted)}, but the encoder at hand "
-            f"is {_told(encoder.identity)}; name the right weights, or build the index again"
+            f"files must be encoded as the index was, by {named(wanted)}, but the encoder at hand "
+            f"is {named(encoder.identity)}; name the right weights, or build the index again"
         )
     return encoder
 
@@ -79,13 +79,13 @@ def open_same_native(index: Index, weights: str | None) -> Any:
         encoder = open_universal_encoder(weights or wanted.repository)
     except EncoderError as error:
         raise SearchError(
-            f"the space {NATIVE!r} of this index was made by {_told(wanted)}, and {error}; name "
+            f"the space {NATIVE!r} of this index was made by {named(wanted)}, and {error}; name "
             "its folder with --native-weights"
         ) from error
     if encoder.identity.digest != wanted.digest:
         raise SearchError(
-            f"spectra must be encoded as the space {NATIVE!r} was, by {_told(wanted)}, but the "
-            f"encoder at hand is {_told(encoder.identity)}; name the right weights with "
+            f"spectra must be encoded as the space {NATIVE!r} was, by {named(wanted)}, but the "
+            f"encoder at hand is {named(encoder.identity)}; name the right weights with "
             "--native-weights, or build the index again"
         )
     return encoder
@@ -226,8 +226,3 @@ def _query(upload: "Upload", first: _Said, second: _Said, space: str, answered: 
         observation=observation,
         native=None if second.vector is None else upload.native,
     )
-
-
-def _told(identity: EncoderIdentity) -> str:
-    revision = f"@{identity.revision}" if identity.revision else ""
-    return f"{identity.repository}{revision} (identity {identity.digest})"
