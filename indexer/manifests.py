@@ -321,6 +321,16 @@ class Manifest(_Model):
                 vectors.check_beside(name, release.name, release.vectors)
         return self
 
+    @property
+    def brought(self) -> dict[str, BroughtVectors]:
+        """Whose vectors are brought, per modality of which some are."""
+        # Of a modality all are declared alike, or the manifest is refused.
+        return {
+            release.modality: release.vectors
+            for release in self.releases
+            if release.vectors is not None
+        }
+
     def release(self, name: str) -> ReleaseManifest:
         """Return the release of that name.
 

@@ -36,9 +36,13 @@ from indexer.resolve import (
 from indexer.self_matches import Places, here, identical
 from indexer.spaces import SHARED
 from indexer.upload_queries import encode_upload, open_same_encoder, open_same_native
+from indexer.vector_queries import vector_query
 from indexer.verdicts import Verdict, unknown_verdict, verdict
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from aion_encoder.identity import Identity
     from indexer.previews import Preview
     from indexer.readers.uploads import Upload
 
@@ -67,6 +71,7 @@ class Searcher:
         self.index = index
         self._encoder = cache(open_encoder or (lambda: open_same_encoder(index, None)))
         self._native = cache(open_native or (lambda: open_same_native(index, None)))
+        self._other = cache(lambda modality: open_same_encoder(index, None, modality))
         self._lock = threading.Lock()
 
     # What is asked.
@@ -118,7 +123,21 @@ class Searcher:
         """
         with self._lock:
             # One at a time: the encoders are the only part that is not safe to share.
-            return encode_upload(self.index, upload, self._encoder, self._native)
+            return encode_upload(self.index, upload, self._encoder_of, self._native)
+
+    def query_vector(
+        self, vector: "ArrayLike", modality: str, identity: "Identity | None" = None
+    ) -> Query:
+        """Understand a raw vector of the encoder of the index; see `vector_queries.vector_query`.
+
+        Raises
+        ------
+        QueryError
+            If it is no such vector.
+        SearchError
+            If it is of another encoder than the vectors of its modality; both are stated.
+        """
+        return vector_query(self.index, vector, modality, identity)
 
     def in_space(self, query: Query, space: str) -> Query:
         """Return the query with its spectrum compared in a space; see `native_queries.in_space`."""
@@ -265,6 +284,13 @@ class Searcher:
             segment = self.index.segment(list(self.index.releases)[at])
             keys.append(key_of(segment, number - int(ends[at] - sizes[at])))
         return keys
+
+    def _encoder_of(self, modality: str) -> Any:
+        """Return the encoder of the vectors of a modality; those that were brought have theirs."""
+        own = self.index.info.encoder.digest
+        if self.index.encoder_of(modality).digest == own:
+            return self._encoder()
+        return self._other(modality)
 
     def _place(self, key: str) -> tuple[Segment, int]:
         release, separator, object_id = key.partition(":")
