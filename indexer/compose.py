@@ -186,20 +186,16 @@ class Composer:
         sample = np.concatenate([each.take(slice(0, len(each), stride)) for each in raw])
         own, brought = self.encoder.identity, self.brought.get(modality)
         identity = own if brought is None else brought.identity
+        as_they_are = own.comparable(modality) if brought is None else brought.compare_as_they_are
+        known = self.encoder.reference_spaces if identity.digest == own.digest else {}
         return fit_space(
             modality,
             sample,
             count=count,
             keep=identity.dim,
             encoder=identity.digest,
-            comparable=(
-                identity.comparable(modality) if brought is None else brought.compare_as_they_are
-            ),
-            reference=(
-                self.encoder.reference_spaces.get(modality)
-                if identity.digest == own.digest
-                else None
-            ),
+            comparable=as_they_are,
+            reference=known.get(modality),
         )
 
     def keep_space(self, name: str, users: Mapping[str, tuple[str, ...]]) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
-from indexer.bridges import Found, linked
+from indexer.bridges import Found, chosen_bridge, linked
 from indexer.calibration import ANY_RELEASE
 from indexer.counterparts import own_counterparts
 from indexer.errors import QueryError, SearchError
@@ -180,7 +180,7 @@ class Searcher:
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
-        bridge, side = self._bridge(query, options.bridge, to)
+        bridge, side = chosen_bridge(self.index, query, options.bridge, to)
         space = SHARED if bridge == "aligned" else side
         if bridge != "linked":
             releases = releases_in(self.index, releases, space, to)
@@ -297,34 +297,6 @@ class Searcher:
         if not separator:
             raise QueryError(f"a key is release:object_id, got {key!r}")
         return resolve_key(self.index, release, object_id)
-
-    def _bridge(self, query: Query, asked: str, to: str) -> tuple[str, str]:
-        """Choose the bridge, and which side of the query goes over it.
-
-        A side is a modality, compared in its own space, or `NATIVE`.
-        """
-        sides = (query.space,) if query.space else query.modalities
-        if to in map(modality_of, sides):
-            return "same", query.space or to
-        aligned = [
-            side
-            for side in sides
-            if self.index.heads(side) is not None and self.index.heads(to) is not None
-        ]
-        if asked == "aligned" and not aligned and query.space:
-            raise SearchError(
-                f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked', or "
-                "fit heads with `python -m indexer align`"
-            )
-        if asked == "aligned" and not aligned:
-            reasons = [note for note in self.index.info.notes if "align" in note]
-            raise SearchError(
-                f"this index has no aligned space from {query.modality} to {to}: use the bridge "
-                "'linked'" + (f" ({'; '.join(reasons)})" if reasons else "")
-            )
-        if asked != "linked" and aligned:
-            return "aligned", aligned[0]
-        return "linked", query.home
 
     def _verdict(self, query: Query, side: str, source: Places) -> Verdict:
         """Say whether the query is like what the index holds of its modality."""

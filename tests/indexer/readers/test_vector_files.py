@@ -1,5 +1,6 @@
 """Vectors that somebody else made: every layout gives the same, and bad rows cost no good one."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from indexer.readers import partitions, read_partition
 from indexer.readers.partitions import ignored_files
 from indexer.readers.records import Reject
 from indexer.readers.vector_files import read_vectors
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "vectors"
 
 
 def read(manifest):
@@ -46,6 +49,18 @@ def test_every_layout_gives_the_same(layout: str, tmp_path: Path) -> None:
         )
         assert record.columns["redshift"] == pytest.approx(table["z"][number])
         assert (record.source_file, record.source_row) == (name, number)
+
+
+@pytest.mark.parametrize("layout", [*sky.LAYOUTS, "hats"])
+def test_golden_files_stay_readable(layout: str) -> None:
+    expected = json.loads((GOLDEN / "expected.json").read_text())
+    changes = {"files": ["dataset/**/*.parquet"]} if layout == "hats" else {}
+    manifest = sky.manifest(GOLDEN / layout.replace(" ", "-"), layout, **changes)
+    records, vectors, rejects = read(manifest)
+    assert rejects == []
+    for name in ("object_id", "ra_deg", "dec_deg"):
+        assert [getattr(each, name) for each in records] == expected[name]
+    assert vectors.tolist() == expected["vectors"]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64, ">f4"])
