@@ -16,6 +16,7 @@ from aion_encoder.identity import DeclaredIdentity, EncoderIdentity
 from indexer.build import build, encode
 from indexer.durable import write_json
 from indexer.errors import BuildError, QueryError, SearchError
+from indexer.export import FORMATS, render_hits
 from indexer.index_file import open_index
 from indexer.manifests import Manifest
 from indexer.options import SearchOptions
@@ -217,6 +218,8 @@ def test_questions_by_identifier_position_and_vector_agree(files, index: Path) -
     hits = searcher.search(by_vector, options)
     assert list(hits.key) == expected
     assert hits.receipt["read_as"]["encoder"].endswith(", as whoever asks says")
+    assert all(render_hits(hits, kind) for kind in FORMATS)
+    assert searcher.preview(expected[0]) is None
 
 
 def test_vectors_that_cannot_be_asked(files, index: Path) -> None:
