@@ -2,14 +2,24 @@
 
 import hashlib
 import json
+import re
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from aion_encoder.parts import parts_of
 
-__all__ = ["LEARNED_MODALITIES", "PREPROCESSING_VERSION", "EncoderIdentity", "Pooling"]
+__all__ = [
+    "LEARNED_MODALITIES",
+    "PREPROCESSING_VERSION",
+    "DeclaredIdentity",
+    "EncoderIdentity",
+    "Identity",
+    "Pooling",
+    "is_of",
+    "named",
+]
 
 PREPROCESSING_VERSION = 1
 """Raised whenever the way from observation to tokens changes what tokens come out."""
@@ -84,10 +94,7 @@ class EncoderIdentity(BaseModel):
 
     def vector_dim(self, modality: str) -> int:
         """Return the length of the vectors of a modality."""
-        if self.pooling in (Pooling.PART_MEANS, Pooling.LAYERED_PART_MEANS):
-            layers = 2 if self.pooling is Pooling.LAYERED_PART_MEANS else 1
-            return self.dim * layers * len(parts_of(modality))
-        return self.dim
+        return _vector_dim(self.pooling, self.dim, modality)
 
     def comparable(self, modality: str) -> bool:
         """Say whether raw vectors of a modality compare by cosine as they are.
@@ -104,8 +111,121 @@ class EncoderIdentity(BaseModel):
         Only what changes a vector counts (files, preprocessing, pooling, dimension): the same
         weights give the same digest from the Hub, from a copy and from a renamed directory.
         """
-        what_counts = self.model_dump(
-            mode="json", include={"files", "preprocessing", "pooling", "dim"}
+        return _digest(
+            self.model_dump(mode="json", include={"files", "preprocessing", "pooling", "dim"})
         )
-        canonical = json.dumps(what_counts, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+class DeclaredIdentity(BaseModel):
+    """States who made vectors that were not made here, as far as whoever brings them knows.
+
+    Attributes
+    ----------
+    repository, revision, codecs_repository, codecs_revision
+        As of `EncoderIdentity`; the repository alone must be known.
+    files
+        SHA-256 of every file that has a part in a vector; empty where not known.
+    preprocessing
+        Version of the way from observation to tokens, only if it is this program's; else None.
+    pooling
+        One of `Pooling`, or in the words of whoever made the vectors; empty where not known.
+    dim
+        As of `EncoderIdentity`, so `vector_dim` is the length of a vector.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    repository: str = Field(min_length=1)
+    revision: str = ""
+    codecs_repository: str = ""
+    codecs_revision: str = ""
+    files: dict[str, Sha256] = Field(default_factory=dict)
+    preprocessing: int | None = Field(default=None, ge=1)
+    pooling: str = ""
+    dim: int = Field(gt=0)
+
+    @property
+    def known_pooling(self) -> Pooling | None:
+        """The pooling, if it is one of ours."""
+        return Pooling(self.pooling) if self.pooling in set(Pooling) else None
+
+    def resolved(self) -> "Identity":
+        """Return the encoder's own identity where all that makes it up is declared; else this."""
+        if not self.files or self.preprocessing is None or self.known_pooling is None:
+            return self
+        return EncoderIdentity.model_validate(self.model_dump())
+
+    def lacks(self) -> tuple[str, ...]:
+        """Say what would have to be declared for an encoder to be known as the same."""
+        lacking = []
+        commits = (self.revision, self.codecs_revision)
+        if not self.files and not (self.codecs_repository and all(map(_COMMIT.fullmatch, commits))):
+            lacking.append(
+                "the SHA-256 of its files, or the repositories and commits of weights and codecs"
+            )
+        if self.preprocessing is None:
+            lacking.append("the version of its preprocessing")
+        if self.known_pooling is None:
+            lacking.append(f"a pooling that is one of {', '.join(Pooling)}")
+        return tuple(lacking)
+
+    def vector_dim(self, modality: str) -> int:
+        """Return the length of the vectors of a modality."""
+        return _vector_dim(self.known_pooling, self.dim, modality)
+
+    def comparable(self, modality: str) -> bool:
+        """Say whether raw vectors of a modality compare by cosine as they are, as there."""
+        return self.known_pooling is Pooling.LEARNED and modality in LEARNED_MODALITIES
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over all that is declared: no encoder's identity has the same."""
+        return _digest({"declared": self.model_dump(mode="json")})
+
+
+Identity = Annotated[EncoderIdentity | DeclaredIdentity, Field(union_mode="left_to_right")]
+"""Whose vectors: of an encoder whose files were hashed, or of one that is declared only in part."""
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A name of a revision that cannot move, as a branch or a tag can."""
+
+
+def is_of(vectors: Identity, encoder: Identity) -> bool:
+    """Say whether vectors that an encoder makes are comparable with some of a stated identity.
+
+    Where no files are declared, repository and commit stand for them, which both must be those of
+    the encoder. What is not declared is never taken for the same.
+
+    Parameters
+    ----------
+    vectors
+        Identity that the vectors have.
+    encoder
+        Identity of the encoder at hand.
+    """
+    if vectors.digest == encoder.digest:
+        return True
+    if isinstance(vectors, EncoderIdentity) or vectors.files or vectors.lacks():
+        return False
+    counts = set(EncoderIdentity.model_fields) - {"files"}
+    return vectors.model_dump(mode="json", include=counts) == encoder.model_dump(
+        mode="json", include=counts
+    )
+
+
+def named(identity: Identity) -> str:
+    """Return an identity as sentences name it: its weights and its digest."""
+    revision = f"@{identity.revision}" if identity.revision else ""
+    return f"{identity.repository}{revision} (identity {identity.digest})"
+
+
+def _vector_dim(pooling: Pooling | None, dim: int, modality: str) -> int:
+    if pooling in (Pooling.PART_MEANS, Pooling.LAYERED_PART_MEANS):
+        layers = 2 if pooling is Pooling.LAYERED_PART_MEANS else 1
+        return dim * layers * len(parts_of(modality))
+    return dim
+
+
+def _digest(what_counts: dict[str, Any]) -> str:
+    canonical = json.dumps(what_counts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]

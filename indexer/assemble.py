@@ -11,13 +11,13 @@ from jaxtyping import Int64
 
 from indexer.arrow_tables import map_table, write_parquet
 from indexer.catalog import Ordered, ordered, write_catalog
-from indexer.encode import Staged
 from indexer.index_model import MODALITY_BITS, NATIVE, bits_of
 from indexer.layout import previews_file, rejects_file
 from indexer.previews import PREVIEW_SCHEMA, write_previews
 from indexer.readers.records import Reject
 from indexer.record_table import REJECT_SCHEMA, concatenated, reject_table
 from indexer.staged_vectors import StagedVectors
+from indexer.staging import Staged
 
 __all__ = ["Assembled", "assemble"]
 
@@ -36,6 +36,8 @@ class Assembled:
         Raw vectors of AION-1 per modality, in row order.
     native
         Raw vectors of the universal spectral tokenizer, in row order; may be none.
+    origin
+        For each row, which of the staged records it is.
     """
 
     read: int
@@ -45,6 +47,7 @@ class Assembled:
     vectors: dict[str, int]
     raw: dict[str, StagedVectors]
     native: StagedVectors
+    origin: Int64[np.ndarray, " n"]
 
 
 def assemble(
@@ -89,6 +92,7 @@ def assemble(
         vectors={modality: count for modality, count in having.items() if count},
         raw={modality: vectors for modality, vectors in raw.items() if len(vectors)},
         native=StagedVectors(staged, NATIVE, modalities, order.origin),
+        origin=order.origin,
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32
 
+from indexer.errors import SearchError
 from indexer.index_file import Index
-from indexer.index_model import bits_of
+from indexer.index_model import bits_of, modality_of
 from indexer.neighbours import Neighbour, key_of, nearest
+from indexer.queries import Query
 
-__all__ = ["Found", "Reached", "linked", "partners_in"]
+__all__ = ["Found", "Reached", "chosen_bridge", "linked", "partners_in"]
 
 FIRST_BATCH_PER_HIT = 4
 GROWTH = 4
@@ -167,3 +169,42 @@ def _counterparts(
                 each.score,
                 Reached(each.score, each.key, each.release),
             )
+
+
+def chosen_bridge(index: Index, query: Query, asked: str, to: str) -> tuple[str, str]:
+    """Choose the bridge, and which side of the query goes over it.
+
+    A side is a modality, compared in its own space, or ``spectrum_native``.
+
+    Parameters
+    ----------
+    asked
+        A bridge, or ``auto``.
+    to
+        The modality that is to be reached.
+
+    Raises
+    ------
+    SearchError
+        If the aligned one was asked for, and there is none.
+    """
+    sides = (query.space,) if query.space else query.modalities
+    if to in map(modality_of, sides):
+        return "same", query.space or to
+    aligned = [
+        side for side in sides if index.heads(side) is not None and index.heads(to) is not None
+    ]
+    if asked == "aligned" and not aligned and query.space:
+        raise SearchError(
+            f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked', or "
+            "fit heads with `python -m indexer align`"
+        )
+    if asked == "aligned" and not aligned:
+        reasons = [note for note in index.info.notes if "align" in note]
+        raise SearchError(
+            f"this index has no aligned space from {query.modality} to {to}: use the bridge "
+            "'linked'" + (f" ({'; '.join(reasons)})" if reasons else "")
+        )
+    if asked != "linked" and aligned:
+        return "aligned", aligned[0]
+    return "linked", query.home

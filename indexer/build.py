@@ -10,12 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from indexer.arrow_tables import read_parquet, write_parquet
+from indexer.brought import read_facts
 from indexer.compose import Composer
 from indexer.durable import sha256_of
-from indexer.encode import Staged
+from indexer.encoders import Encoders, Weights, open_encoders
 from indexer.encoding import (
     EncodeReport,
-    Encoders,
     Task,
     encode,
     encode_here,
@@ -26,11 +26,12 @@ from indexer.index_file import write_index_file, writing
 from indexer.index_model import FileInfo, IndexInfo, ManifestInfo
 from indexer.layout import build_dir, next_dir, next_index_file, unclaimed_unit
 from indexer.manifests import Manifest
-from indexer.native_space import fill_native, open_native
+from indexer.native_space import fill_native
 from indexer.plan import plan
 from indexer.progress import Announce, Progress, mute, silent
 from indexer.publish import adopt, collect_garbage, publish, published, refuse_foreign, sealed
 from indexer.shared_space import fill_shared
+from indexer.staging import Staged
 from indexer.tools import Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
@@ -93,7 +94,7 @@ def build(
     index
         Folder of the index: new, empty, or an index.
     weights
-        As for `aion_encoder.open_encoder`.
+        As for `aion_encoder.open_encoder`; not opened where all vectors are brought.
     native_weights
         As for `aion_encoder.universal_spectra.open_universal_encoder`: spectra are encoded by it,
         too, in the space ``spectrum_native``. ``none`` for none. Default: as the manifest says,
@@ -120,10 +121,9 @@ def build(
     work = plan(manifest, tools)
     with writing(index):
         announce("opening the encoder")
-        encoder = tools.open_encoder(weights)
-        before = published(index)
-        native_weights, native = open_native(native_weights, work, encoder.identity, tools)
-        wanted = Wanted(work, encoder, tools, None if native is None else native.identity)
+        names, encoders = open_encoders(work, weights, native_weights, tools)
+        before, native = published(index), encoders.native
+        wanted = Wanted(work, encoders.aion, tools, None if native is None else native.identity)
         ready = sealed(index)
         if (
             ready is not None
@@ -138,7 +138,6 @@ def build(
             return BuildReport(index, before, changed=False)
         work.check_resources(index)
         collect_garbage(index)
-        encoders, names = Encoders(encoder, native), (weights, native_weights)
         info = _make(index, before, wanted, encoders, names, jobs, progress, announce)
         announce("publishing")
         publish(index)
@@ -154,7 +153,7 @@ def _make(
     before: IndexInfo | None,
     wanted: Wanted,
     encoders: Encoders,
-    weights: tuple[str, str],
+    weights: Weights,
     jobs: int,
     progress: Progress,
     announce: Announce,
@@ -174,7 +173,7 @@ def _make(
     if jobs == 1 or len(tasks) < 2:
         staged = encode_here(tasks, encoders, progress)
     else:
-        staged = encode_in_workers(tasks, *weights, wanted.tools, jobs, progress)
+        staged = encode_in_workers(tasks, weights, wanted.tools, jobs, progress)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)
@@ -183,14 +182,15 @@ def _make(
         rejected = sum(each.rejected for each in staged)
         raise BuildError(f"{reasons}: {rejected} were read and all were rejected; see `plan`")
     builder = builder_name()
-    composer = Composer(index, before, encoders.aion, builder)
+    manifest = wanted.plan.manifest
+    composer = Composer(index, before, encoders.aion, builder, manifest.brought)
     announce("writing catalogues")
     for release in wanted.plan.releases:
         name = release.release.name
         if name in kept:
             composer.keep(name)
         else:
-            composer.add(name, by_release[name])
+            composer.add(name, by_release[name], release.release.vectors)
     announce("linking sources")
     # Before the spaces: to calibrate them it must be known who is the same source.
     composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})
@@ -198,7 +198,7 @@ def _make(
     composer.fill_spaces()
     fill_native(composer, wanted.native)
     announce("aligning modalities")
-    notes = fill_shared(composer)
+    notes = (*_brought_notes(composer), *fill_shared(composer))
     unclaimed = _write_unclaimed(composer, wanted)
     sha256 = {
         name: {path: digest for each in parts for path, digest in each.inputs.items()}
@@ -206,14 +206,14 @@ def _make(
     }
     announce("hashing")
     info = IndexInfo(
-        name=wanted.plan.manifest.name,
+        name=manifest.name,
         created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         generation=composer.generation,
         software=builder,
         encoder=encoders.aion.identity,
         manifest=ManifestInfo(
-            name=wanted.plan.manifest.name,
-            title=wanted.plan.manifest.title,
+            name=manifest.name,
+            title=manifest.title,
             sha256=wanted.manifest_sha256,
         ),
         releases={
@@ -231,6 +231,11 @@ def _make(
     verify(next_dir(index), info=info, hashes=False).raise_for_problems()
     write_index_file(next_index_file(index), info)
     return info
+
+
+def _brought_notes(composer: Composer) -> list[str]:
+    facts = {name: read_facts(composer.root, each.unit) for name, each in composer.drafts.items()}
+    return [each.note(name) for name, each in sorted(facts.items()) if each is not None]
 
 
 def builder_name() -> str:

@@ -12,9 +12,10 @@ from jaxtyping import Int64
 from aion_encoder.observations import MODALITIES
 from indexer.arrow_tables import map_table, numpy_column
 from indexer.assemble import assemble
+from indexer.brought import write_facts
 from indexer.calibration import Side, calibrate, write_calibration
 from indexer.drafts import Draft, through
-from indexer.encode import Staged
+from indexer.durable import write_json
 from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.index_model import (
     IndexInfo,
@@ -26,6 +27,7 @@ from indexer.index_model import (
 )
 from indexer.layout import (
     calibration_file,
+    encoder_file,
     links_unit,
     next_dir,
     quantizer_file,
@@ -47,7 +49,9 @@ from indexer.plan import ReleasePlan, inputs_info
 from indexer.proper_motion import motions_of
 from indexer.publish import adopt
 from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
+from indexer.staging import Staged
 from indexer.tools import EncoderLike
+from indexer.vector_releases import BroughtVectors
 from indexer.verdicts import Filled, nearest_scores
 
 __all__ = ["Composer"]
@@ -66,16 +70,24 @@ class Composer:
         Whose vectors are put in.
     builder
         Name and version of this software.
+    brought
+        Of the modalities whose vectors somebody else made, who did, per modality.
     """
 
     def __init__(
-        self, index: Path, before: IndexInfo | None, encoder: EncoderLike, builder: str
+        self,
+        index: Path,
+        before: IndexInfo | None,
+        encoder: EncoderLike,
+        builder: str,
+        brought: Mapping[str, BroughtVectors] | None = None,
     ) -> None:
         self.index = index
         self.root = next_dir(index)
         self.before = before
         self.encoder = encoder
         self.builder = builder
+        self.brought = dict(brought or {})
         self.generation = 1 if before is None else before.generation + 1
         self.drafts: dict[str, Draft] = {}
         self.spaces: dict[str, SpaceInfo] = {}
@@ -88,10 +100,20 @@ class Composer:
         adopt(self.index, info.directory)
         self.drafts[name] = Draft(name, info.directory, info, None, dict(info.spaces))
 
-    def add(self, name: str, staged: Sequence[Staged]) -> None:
-        """Put a segment together from its staged partitions."""
+    def add(
+        self, name: str, staged: Sequence[Staged], brought: BroughtVectors | None = None
+    ) -> None:
+        """Put a segment together from its staged partitions.
+
+        Parameters
+        ----------
+        brought
+            Who made its vectors, if not the encoder.
+        """
         unit = segment_unit(name, self.generation)
         assembled = assemble(self.root, unit, name, staged, self.builder)
+        if brought is not None:
+            write_facts(self.root, unit, brought, staged, assembled.origin)
         self.drafts[name] = Draft(name, unit, None, assembled, {})
 
     def rows(self, name: str) -> pa.Table:
@@ -127,6 +149,9 @@ class Composer:
         if space is None:
             space = self._fitted(modality, new)
         write_space(self.root, unit, space)
+        if modality in self.brought:
+            identity = self.brought[modality].identity
+            write_json(self.root / encoder_file(unit), identity.model_dump(mode="json"))
         if old:
             self._keep_readout(modality, unit)
         for draft in new:
@@ -135,7 +160,10 @@ class Composer:
             filling = self.filling(draft.name, modality, modality)
             filling.write(len(raw), space.dim, through(space, raw))
             draft.spaces[modality] = (modality,)
-        self.finish_space(modality, unit, space.dim, users, [each.name for each in new])
+        # What a space that is gone shared is no use to one that was fitted anew.
+        self.finish_space(
+            modality, unit, space.dim, users, [each.name for each in new], anew=not old
+        )
 
     def _keep_readout(self, name: str, unit: str) -> None:
         """Take over what the decoder's redshifts are worth: new segments do not change that."""
@@ -156,14 +184,18 @@ class Composer:
         count = sum(len(each) for each in raw)
         stride = max(1, count // FIT_AT_MOST)
         sample = np.concatenate([each.take(slice(0, len(each), stride)) for each in raw])
+        own, brought = self.encoder.identity, self.brought.get(modality)
+        identity = own if brought is None else brought.identity
+        as_they_are = own.comparable(modality) if brought is None else brought.compare_as_they_are
+        known = self.encoder.reference_spaces if identity.digest == own.digest else {}
         return fit_space(
             modality,
             sample,
             count=count,
-            keep=self.encoder.identity.dim,
-            encoder=self.encoder.identity.digest,
-            comparable=self.encoder.identity.comparable(modality),
-            reference=self.encoder.reference_spaces.get(modality),
+            keep=identity.dim,
+            encoder=identity.digest,
+            comparable=as_they_are,
+            reference=known.get(modality),
         )
 
     def keep_space(self, name: str, users: Mapping[str, tuple[str, ...]]) -> bool:

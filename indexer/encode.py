@@ -1,14 +1,5 @@
-"""One partition in, one staged result out: vectors, catalogue rows, previews, rejects.
+"""One partition of observations in, one staged result out: vectors, rows, previews, rejects."""
 
-A staged result is a folder that appears whole, by renaming; its `done.json` has the hash of every
-file in it and of everything it was made from. A build that was killed takes it up again when all
-of that still holds, and makes it anew otherwise.
-"""
-
-import json
-import os
-import platform
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,61 +10,23 @@ import numpy as np
 from aion_encoder.observations import Observation, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import write_arrow
-from indexer.durable import sha256_of, write_json
-from indexer.errors import BuildError
 from indexer.index_model import NATIVE, VECTOR_BITS
 from indexer.layout import staged_partition_dir
 from indexer.plan import ReleasePlan, staging_config
 from indexer.previews import Preview, preview_of, preview_table
 from indexer.readers.records import Partition, Record, Reject
 from indexer.record_table import record_table, reject_table
+from indexer.staging import Staged, check_unchanged, hashes_of, read_staged, stage
 from indexer.tools import EncoderLike, NativeEncoderLike, Tools
 
-__all__ = ["BATCH_OBSERVATIONS", "Staged", "encode_partition", "read_staged"]
+__all__ = ["BATCH_OBSERVATIONS", "encode_partition"]
 
 BATCH_OBSERVATIONS = 256
-
-_DONE = "done.json"
 
 _Observed = Observation | NativeSpectrum
 
 _Said = tuple[np.ndarray[Any, Any], str]
 """What a model says of an observation: a vector, or why there is none."""
-
-
-@dataclass(frozen=True)
-class Staged:
-    """An encoded partition that waits in the folder of the build.
-
-    Attributes
-    ----------
-    folder
-        Where it lies.
-    partition
-        Its name.
-    read, indexed, rejected
-        Objects; ``read = indexed + rejected``.
-    vectors
-        Vectors per modality.
-    inputs
-        SHA-256 of the files it was made from, by path.
-    """
-
-    folder: Path
-    partition: str
-    read: int
-    indexed: int
-    rejected: int
-    vectors: dict[str, int]
-    inputs: dict[str, str]
-
-    def path(self, kind: str) -> Path:
-        """Return the file of ``records``, ``rejects`` or ``previews``."""
-        return self.folder / f"{kind}.arrow"
-
-    def vectors_path(self, modality: str) -> Path:
-        """Return the raw float32 vectors of a modality, in the order of the records with it."""
-        return self.folder / f"vectors-{modality}.npy"
 
 
 @dataclass
@@ -224,7 +177,7 @@ def encode_partition(
         for _ in partition.files:
             on_file()
         return ready
-    inputs = {path: sha256_of(manifest.root / path) for path in partition.files}
+    inputs = hashes_of(manifest.root, partition)
     batch = _Batch(encoder, native, preview_settings=release.release.preview)
     read, seen = 0, ""
     for each in tools.read_partition(manifest, release.release, partition):
@@ -237,30 +190,12 @@ def encode_partition(
         else:
             batch.add(each)
     batch.flush()
-    _check_unchanged(manifest.root, release, partition)
-    temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    counts = _write(temporary, batch, partition.name)
-    done = {"config": config, "read": read, **counts, "inputs": inputs}
-    done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
-    write_json(temporary / _DONE, done, sync=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
-    staged = read_staged(folder, partition.name, config)
-    assert staged is not None
-    return staged
+    check_unchanged(manifest.root, release, partition)
 
+    def write(at: Path) -> dict[str, Any]:
+        return {"read": read, **_write(at, batch, partition.name), "inputs": inputs}
 
-def _check_unchanged(root: Path, release: ReleasePlan, partition: Partition) -> None:
-    for file in release.files_of(partition):
-        status = (root / file.path).stat()
-        now = (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
-        if now != (file.bytes, file.changed_ns):
-            raise BuildError(
-                f"{file.path} changed while it was read; wait until nothing writes to "
-                f"{root} and build again"
-            )
+    return stage(folder, partition.name, config, write)
 
 
 def _write(folder: Path, batch: _Batch, partition: str) -> dict[str, Any]:
@@ -276,20 +211,3 @@ def _write(folder: Path, batch: _Batch, partition: str) -> dict[str, Any]:
         "rejected": sum(modality == "" for _, modality in batch.rejects),
         "vectors": {name: len(vectors) for name, vectors in sorted(batch.vectors.items())},
     }
-
-
-def read_staged(folder: Path, partition: str, config: str) -> Staged | None:
-    """Return a staged result if it is whole and made from what `config` says; else None."""
-    try:
-        done = json.loads((folder / _DONE).read_text())
-        if done["config"] != config:
-            return None
-        if any(sha256_of(folder / name) != digest for name, digest in done["files"].items()):
-            return None
-        return Staged(
-            folder,
-            partition,
-            *(done[key] for key in ("read", "indexed", "rejected", "vectors", "inputs")),
-        )
-    except (OSError, ValueError, KeyError):
-        return None

@@ -4,19 +4,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.encode import Staged, encode_partition
+from indexer.brought import stage_vectors
+from indexer.encode import encode_partition
+from indexer.encoders import Encoders, Weights, open_encoders
 from indexer.lock import refuse_locked
 from indexer.manifests import Manifest
-from indexer.native_space import open_native
 from indexer.plan import ReleasePlan, plan
 from indexer.progress import Progress, silent
 from indexer.publish import refuse_foreign
 from indexer.readers.records import Partition
 from indexer.runners.job_array import Slice
 from indexer.runners.local import run_local
-from indexer.tools import EncoderLike, NativeEncoderLike, Tools
+from indexer.staging import Staged
+from indexer.tools import Tools
 
-__all__ = ["EncodeReport", "Encoders", "Task", "encode", "encode_here", "encode_in_workers"]
+__all__ = ["EncodeReport", "Task", "encode", "encode_here", "encode_in_workers"]
 
 
 @dataclass(frozen=True)
@@ -48,40 +50,29 @@ class Task:
     tools: Tools
 
 
-@dataclass(frozen=True)
-class Encoders:
-    """What encodes.
-
-    Attributes
-    ----------
-    aion
-        Everything that AION-1 knows.
-    native
-        Spectra, too; None if there is to be no space for that.
-    """
-
-    aion: EncoderLike
-    native: NativeEncoderLike | None = None
-
-
 _worker_encoders: Encoders | None = None
 
 
-def _start_worker(weights: str, native_weights: str, tools: Tools) -> None:
+def _start_worker(weights: Weights, tools: Tools) -> None:
     # A worker process has one encoder of a kind for all its tasks.
     global _worker_encoders
-    native = tools.open_native(native_weights) if native_weights else None
-    _worker_encoders = Encoders(tools.open_encoder(weights), native)
+    if weights.aion:
+        native = tools.open_native(weights.native) if weights.native else None
+        _worker_encoders = Encoders(tools.open_encoder(weights.aion), native)
 
 
 def _work(task: Task) -> Staged:
-    assert _worker_encoders is not None
     return _encode_one(task, _worker_encoders)
 
 
 def _encode_one(
-    task: Task, encoders: Encoders, on_file: Callable[[], None] = lambda: None
+    task: Task, encoders: Encoders | None, on_file: Callable[[], None] = lambda: None
 ) -> Staged:
+    if task.release.release.vectors is not None:
+        return stage_vectors(
+            task.index, task.release, task.partition, manifest=task.manifest, on_file=on_file
+        )
+    assert encoders is not None
     return encode_partition(
         task.index,
         task.release,
@@ -130,15 +121,14 @@ def encode(
     refuse_foreign(index)
     work = plan(manifest, tools)
     refuse_locked(index)
-    encoder = tools.open_encoder(weights)
-    _, native = open_native(native_weights, work, encoder.identity, tools)
+    _, encoders = open_encoders(work, weights, native_weights, tools)
     tasks = [
         Task(index, manifest, release, partition, tools)
         for release in work.releases
         for partition in release.partitions
     ]
     chosen = tasks if part is None else part.of(tasks)
-    staged = encode_here(chosen, Encoders(encoder, native), progress)
+    staged = encode_here(chosen, encoders, progress)
     return EncodeReport(
         partitions=len(staged),
         read=sum(each.read for each in staged),
@@ -181,24 +171,17 @@ def encode_here(tasks: Sequence[Task], encoders: Encoders, progress: Progress) -
 
 def encode_in_workers(
     tasks: Sequence[Task],
-    weights: str,
-    native_weights: str,
+    weights: Weights,
     tools: Tools,
     jobs: int,
     progress: Progress,
 ) -> list[Staged]:
-    """Encode partitions in several processes; results in the order of the tasks.
-
-    Parameters
-    ----------
-    native_weights
-        Empty for none.
-    """
+    """Encode partitions in several processes; results in the order of the tasks."""
     return run_local(
         _work,
         tasks,
         jobs=jobs,
         start=_start_worker,
-        start_arguments=(weights, native_weights, tools),
+        start_arguments=(weights, tools),
         done=_Counter(tasks, progress).task,
     )

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float32
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from aion_encoder.heads import Head, load_heads
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from indexer.calibration import Calibration, read_calibration
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError, SearchError
@@ -19,7 +19,7 @@ from indexer.layout import (
     INDEX_FILE,
     aligned_heads_file,
     calibration_file,
-    native_encoder_file,
+    encoder_file,
     redshift_readout_file,
 )
 from indexer.links import Links, read_links
@@ -34,8 +34,8 @@ __all__ = [
     "Index",
     "Segment",
     "open_index",
+    "read_identity",
     "read_index_file",
-    "read_native_identity",
     "write_index_file",
     "writing",
 ]
@@ -78,21 +78,23 @@ def read_index_file(path: Path) -> IndexInfo:
         ) from error
 
 
-def read_native_identity(root: Path, info: IndexInfo) -> EncoderIdentity | None:
-    """Return whose vectors the space holds; None if the index has no such space.
+def read_identity(root: Path, info: IndexInfo, space: str) -> Identity:
+    """Return whose vectors a space of an index holds: those of `info.encoder`, unless it says so.
 
     Raises
     ------
     IndexFormatError
         If the file that says it is missing or damaged.
     """
-    if NATIVE not in info.spaces:
-        return None
-    path = root / native_encoder_file(info.spaces[NATIVE].directory)
+    name = encoder_file(info.spaces[space].directory)
+    if name not in info.files and space != NATIVE:
+        return info.encoder
+    path = root / name
     try:
-        return EncoderIdentity.model_validate_json(path.read_bytes())
+        found: Identity = TypeAdapter(Identity).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise IndexFormatError(f"{path} cannot be read ({error}); build the index again") from error
+    return found
 
 
 def write_index_file(path: Path, info: IndexInfo) -> None:
@@ -137,7 +139,8 @@ class Index:
             name: read_calibration(path / calibration_file(space.directory))
             for name, space in info.spaces.items()
         }
-        self.native_encoder = read_native_identity(path, info)
+        self._identities = {name: read_identity(path, info, name) for name in self._spaces}
+        self.native_encoder = self._identities.get(NATIVE)
         self._heads: Mapping[str, Head] = {}
         self.heads_facts: Mapping[str, Any] = {}
         if SHARED in info.spaces:
@@ -188,6 +191,10 @@ class Index:
             raise SearchError(
                 f"this index has no space {name!r} of its own; it has {', '.join(self._spaces)}"
             ) from None
+
+    def encoder_of(self, space: str) -> Identity:
+        """Return whose vectors a space holds, or would hold if the index had it."""
+        return self._identities.get(space, self.info.encoder)
 
     def heads(self, modality: str) -> Head | None:
         """Return the head that brings a modality into ``shared``; None if there is none.

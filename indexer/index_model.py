@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from indexer.durable import digest_of
 
 __all__ = [
@@ -193,7 +193,8 @@ class IndexInfo(_Frozen):
     software
         Version of this package that built it.
     encoder
-        Identity of the encoder; a query encoded by another one is refused.
+        Identity of the encoder; a query encoded by another one is refused. A space of vectors that
+        were brought names its own.
     manifest, releases, spaces, links
         What the index holds.
     unclaimed, unclaimed_files
@@ -209,7 +210,7 @@ class IndexInfo(_Frozen):
     created: str
     generation: int = Field(default=1, ge=1)
     software: str
-    encoder: EncoderIdentity
+    encoder: Identity
     manifest: ManifestInfo
     releases: dict[str, ReleaseInfo]
     spaces: dict[str, SpaceInfo]

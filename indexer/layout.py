@@ -15,13 +15,14 @@ __all__ = [
     "INDEX_FILE",
     "LOCK_FILE",
     "aligned_heads_file",
+    "brought_file",
     "build_dir",
     "calibration_file",
     "catalog_dir",
+    "encoder_file",
     "generation_of",
     "keys_file",
     "links_unit",
-    "native_encoder_file",
     "next_dir",
     "next_index_file",
     "previews_file",
@@ -130,6 +131,11 @@ def rejects_file(segment: str) -> str:
     return f"{segment}/rejects.parquet"
 
 
+def brought_file(segment: str) -> str:
+    """Return what is known of the vectors of a segment that were not made here."""
+    return f"{segment}/vectors.json"
+
+
 def segment_space_dir(segment: str, space: str) -> str:
     """Return where everything of a segment in one space lies."""
     return f"{segment}/spaces/{_checked(space)}"
@@ -160,7 +166,7 @@ def aligned_heads_file(space_dir: str) -> str:
     return f"{space_dir}/heads.safetensors"
 
 
-def native_encoder_file(space_dir: str) -> str:
+def encoder_file(space_dir: str) -> str:
     """Return the identity of the encoder of a space whose encoder is not that of the index."""
     return f"{space_dir}/encoder.json"
 

@@ -16,26 +16,33 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from aion_encoder.surveys import SURVEYS
+from indexer.column_rules import ColumnRules
 from indexer.errors import ManifestError
 from indexer.native_releases import NAME, NativeSpectra
 from indexer.proper_motion import DEFAULT_EPOCH_YR
+from indexer.vector_releases import READER, BroughtVectors
 
 __all__ = [
     "BesideCatalogue",
-    "ColumnRules",
     "IgnoredFiles",
     "LinkOut",
-    "Magnitude",
     "Manifest",
     "PreviewSettings",
     "PublishedCount",
-    "RedshiftOk",
     "ReleaseManifest",
     "load_manifest",
 ]
 
 Name = Annotated[str, Field(pattern=NAME)]
-Reader = Literal["mmu_hdf5", "sdss_spec", "desi_files", "gaia_xp", "image_files", "spectrum_files"]
+Reader = Literal[
+    "mmu_hdf5",
+    "sdss_spec",
+    "desi_files",
+    "gaia_xp",
+    "image_files",
+    "spectrum_files",
+    "vectors",
+]
 
 READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
     "image": ("mmu_hdf5", "image_files"),
@@ -46,61 +53,6 @@ READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
 
 class _Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class RedshiftOk(_Model):
-    """When a redshift may be trusted.
-
-    Attributes
-    ----------
-    column
-        A warning flag in the file.
-    good
-        The value that means "no problem". SDSS and DESI write 0. The Multimodal Universe turns
-        DESI's flag round on the way: a boolean there is True where there is no problem, while
-        files with the pipeline's own integers keep 0; ``true_or_zero`` reads both.
-    """
-
-    column: str = Field(min_length=1)
-    good: Literal["zero", "true_or_zero"]
-
-
-class Magnitude(_Model):
-    """Where the magnitude shown for an object comes from.
-
-    Attributes
-    ----------
-    column
-        A column of the file; an element of an array column is written ``SPECTROFLUX[2]``.
-    unit
-        ``mag``, or ``nanomaggies`` (22.5 - 2.5 log10 of the flux).
-    band
-        The band's name, for display.
-    """
-
-    column: str = Field(min_length=1)
-    unit: Literal["mag", "nanomaggies"]
-    band: str = Field(min_length=1)
-
-
-class ColumnRules(_Model):
-    """Which columns of a file become columns of the catalogue.
-
-    Attributes
-    ----------
-    redshift, object_class
-        Names of columns in the file; empty if it has none.
-    redshift_ok, magnitude
-        See their classes. Without a rule a known redshift counts as good.
-    keep
-        Further columns: name in the catalogue to name in the file.
-    """
-
-    redshift: str = ""
-    redshift_ok: RedshiftOk | None = None
-    magnitude: Magnitude | None = None
-    object_class: str = ""
-    keep: dict[str, str] = Field(default_factory=dict)
 
 
 class LinkOut(_Model):
@@ -209,13 +161,15 @@ class ReleaseManifest(_Model):
         The name that people read.
     survey
         AION-1's name of the survey (`aion_encoder.surveys`); with `native` any other name in
-        lower case, such as ``apogee``.
+        lower case, such as ``apogee``, with `vectors` any.
     reader
-        Which reader opens the files; with `native` ``mmu_hdf5`` or ``spectrum_files``.
+        Which reader opens the files; with `native` ``mmu_hdf5`` or ``spectrum_files``, with
+        `vectors` ``vectors``.
     files
         Globs relative to the root.
     object_id, ra, dec
-        Names of the columns with identifier and position (degrees, ICRS), for ``mmu_hdf5``.
+        Names of the columns with identifier and position (degrees, ICRS), for ``mmu_hdf5`` and
+        ``vectors``.
     columns
         Which other columns to keep; the readers of loose files know their own.
     catalogue
@@ -223,6 +177,9 @@ class ReleaseManifest(_Model):
     native
         Stated for spectra of any other instrument, range and resolution: they are indexed in the
         space ``spectrum_native`` alone. Default: None, the survey is one that AION-1 knows.
+    vectors
+        Stated for vectors that somebody else made of the objects: nothing is encoded. Default:
+        None, the files hold observations.
     epoch
         Mean epoch of the positions (Julian year). Objects of a release that keeps the columns
         ``pmra`` and ``pmdec`` (mas a year; and ``ref_epoch``, where each position has its own)
@@ -250,6 +207,7 @@ class ReleaseManifest(_Model):
     catalogue: BesideCatalogue | None = None
     # Left out of what is hashed where they are the default: manifests of before stay what they are.
     native: NativeSpectra | None = Field(default=None, exclude_if=lambda value: value is None)
+    vectors: BroughtVectors | None = Field(default=None, exclude_if=lambda value: value is None)
     epoch: float = Field(
         default=DEFAULT_EPOCH_YR,
         ge=1900.0,
@@ -267,7 +225,18 @@ class ReleaseManifest(_Model):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.native is not None:
+        if (self.vectors is not None) != (self.reader == READER):
+            raise ValueError(
+                f"the reader {READER!r} and the table [releases.vectors] need each other, got "
+                f"reader {self.reader!r}"
+            )
+        if self.vectors is not None and (self.native or self.catalogue or self.preview):
+            raise ValueError(
+                "vectors come without observations: leave native, catalogue and preview out"
+            )
+        if self.vectors is not None:
+            self.vectors.check(self.survey, self.files)
+        elif self.native is not None:
             self.native.check(self.survey, self.reader)
         elif self.survey not in SURVEYS:
             raise ValueError(
@@ -293,8 +262,18 @@ class ReleaseManifest(_Model):
 
     @property
     def modality(self) -> str:
-        """What the observations of this release are: ``image``, ``spectrum`` or ``xp``."""
+        """What the observations of this release are: ``image``, ``spectrum`` or ``xp``.
+
+        With `vectors`, what these are of: ``photometry``, too.
+        """
+        if self.vectors is not None:
+            return self.vectors.modality
         return "spectrum" if self.native is not None else SURVEYS[self.survey].modality
+
+    @property
+    def has_spectra(self) -> bool:
+        """Whether it has spectra that the universal spectral tokenizer may take."""
+        return self.modality == "spectrum" and self.vectors is None
 
 
 class Manifest(_Model):
@@ -332,6 +311,25 @@ class Manifest(_Model):
         if len(set(names)) != len(names):
             raise ValueError(f"releases must have distinct names, got {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _comparable(self) -> Self:
+        first: dict[str, tuple[str, BroughtVectors]] = {}
+        for release in self.releases:
+            if release.vectors is not None:
+                name, vectors = first.setdefault(release.modality, (release.name, release.vectors))
+                vectors.check_beside(name, release.name, release.vectors)
+        return self
+
+    @property
+    def brought(self) -> dict[str, BroughtVectors]:
+        """Whose vectors are brought, per modality of which some are."""
+        # Of a modality all are declared alike, or the manifest is refused.
+        return {
+            release.modality: release.vectors
+            for release in self.releases
+            if release.vectors is not None
+        }
 
     def release(self, name: str) -> ReleaseManifest:
         """Return the release of that name.

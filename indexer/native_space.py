@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from indexer.compose import Composer
 from indexer.drafts import Draft, through
 from indexer.durable import write_json
 from indexer.errors import BuildError
-from indexer.index_file import read_native_identity
+from indexer.index_file import read_identity
 from indexer.index_model import NATIVE
-from indexer.layout import native_encoder_file, space_unit
+from indexer.layout import encoder_file, space_unit
 from indexer.plan import Plan
 from indexer.spaces import FIT_AT_MOST, Space, fit_space, read_space, write_space
 from indexer.tools import NativeEncoderLike, Tools
@@ -32,7 +32,7 @@ _SPECTRUM = "spectrum"
 
 
 def open_native(
-    asked: str | None, work: Plan, beside: EncoderIdentity, tools: Tools
+    asked: str | None, work: Plan, beside: Identity, tools: Tools
 ) -> tuple[str, NativeEncoderLike | None]:
     """Open the universal spectral tokenizer that an index is to be built with.
 
@@ -62,7 +62,7 @@ def open_native(
     """
     default = BUNDLED if beside.repository == _BUNDLED_BESIDE else NO_WEIGHTS
     weights = asked or work.manifest.native_weights or default
-    spectra = any(each.release.modality == _SPECTRUM for each in work.releases)
+    spectra = any(each.release.has_spectra for each in work.releases)
     if weights == NO_WEIGHTS:
         _refuse_native(work)
     if weights == NO_WEIGHTS or not spectra:
@@ -81,7 +81,7 @@ def _refuse_native(work: Plan) -> None:
         )
 
 
-def fill_native(composer: Composer, identity: EncoderIdentity | None) -> None:
+def fill_native(composer: Composer, identity: Identity | None) -> None:
     """Make the space and fill the new segments into it; does nothing where no vector is.
 
     Parameters
@@ -99,7 +99,7 @@ def fill_native(composer: Composer, identity: EncoderIdentity | None) -> None:
     published = before if old else None
     if published is not None:
         # Segments are only kept if their vectors are of the encoder that is at hand.
-        identity = read_native_identity(composer.index, published)
+        identity = read_identity(composer.index, published, NATIVE)
         space = read_space(composer.index, published.spaces[NATIVE].directory)
     else:
         assert identity is not None
@@ -107,7 +107,7 @@ def fill_native(composer: Composer, identity: EncoderIdentity | None) -> None:
     assert identity is not None
     unit = space_unit(NATIVE, composer.generation)
     write_space(composer.root, unit, space)
-    write_json(composer.root / native_encoder_file(unit), identity.model_dump(mode="json"))
+    write_json(composer.root / encoder_file(unit), identity.model_dump(mode="json"))
     for draft in new:
         assert draft.assembled is not None
         raw = draft.assembled.native
@@ -117,7 +117,7 @@ def fill_native(composer: Composer, identity: EncoderIdentity | None) -> None:
     composer.finish_space(NATIVE, unit, space.dim, users, [each.name for each in new])
 
 
-def _fitted(new: Sequence[Draft], identity: EncoderIdentity) -> Space:
+def _fitted(new: Sequence[Draft], identity: Identity) -> Space:
     raw = [each.assembled.native for each in new if each.assembled is not None]
     count = sum(len(each) for each in raw)
     stride = max(1, count // FIT_AT_MOST)

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,16 @@ BYTES_PER_OBJECT = {"image": 40_000, "spectrum": 12_000, "xp": 6_000}
 
 INPUT_BYTES_PER_OBJECT = {"image": 300_000, "spectrum": 60_000, "xp": 900}
 """Usual size of one object in survey files; only for the estimate of how many there are."""
+
+INPUT_BYTES_PER_NUMBER = 3.5
+"""Of a vector, in files: float32 compresses by a tenth or so; few publish halves."""
+
+BYTES_PER_NUMBER = 8
+"""Disk that a build needs for one number of a vector: staged as float32, kept as float16, and once
+more in FAISS."""
+
+CATALOGUE_BYTES = 1_000
+"""The same for one object of such a release: its rows and its part of the catalogue, twice."""
 
 WORKING_MEMORY_BYTES = 2 * 1024**3
 """Encoder, one block of images and the buffers of a build; measured near 1.5 GB."""
@@ -62,17 +73,33 @@ class ReleasePlan:
     @property
     def estimated_objects(self) -> int:
         """About how many objects its files hold, from their size."""
-        return max(1, self.input_bytes // INPUT_BYTES_PER_OBJECT[self.release.modality])
+        vectors = self.release.vectors
+        each = (
+            INPUT_BYTES_PER_OBJECT[self.release.modality]
+            if vectors is None
+            else INPUT_BYTES_PER_NUMBER * vectors.dim
+        )
+        return max(1, int(self.input_bytes / each))
 
     @property
     def estimated_bytes(self) -> int:
         """About how much disk its segment needs while it is built."""
-        return self.estimated_objects * BYTES_PER_OBJECT[self.release.modality]
+        vectors = self.release.vectors
+        each = (
+            BYTES_PER_OBJECT[self.release.modality]
+            if vectors is None
+            else BYTES_PER_NUMBER * vectors.dim + CATALOGUE_BYTES
+        )
+        return self.estimated_objects * each
 
     def files_of(self, partition: Partition) -> tuple[InputFile, ...]:
         """Return the files of one partition, in its order."""
-        by_path = {file.path: file for file in self.files}
-        return tuple(by_path[path] for path in partition.files)
+        return tuple(self._by_path[path] for path in partition.files)
+
+    @cached_property
+    def _by_path(self) -> dict[str, InputFile]:
+        # Once for all partitions: a catalogue may have a hundred thousand of them.
+        return {file.path: file for file in self.files}
 
     @property
     def config(self) -> str:

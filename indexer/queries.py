@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, nan
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_RADIUS_ARCSEC", "KINDS", "Query", "QueryKind", "plain_number"]
 
-QueryKind = Literal["object", "position", "image", "spectrum", "xp", "examples"]
-KINDS: tuple[QueryKind, ...] = ("object", "position", "image", "spectrum", "xp", "examples")
+QueryKind = Literal["object", "position", "image", "spectrum", "xp", "vector", "examples"]
+KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
 DEFAULT_RADIUS_ARCSEC = 5.0
 """How far an object may lie from a position that a person gives."""
@@ -42,7 +42,7 @@ class Query:
     ----------
     kind
         What was given: an ``object``, a ``position``, a file with an ``image``, a ``spectrum``
-        or ``xp`` coefficients, or several of these as ``examples``.
+        or ``xp`` coefficients, a ``vector``, or several of these as ``examples``.
     text
         What the person gave, as given.
     modality
@@ -52,7 +52,8 @@ class Query:
     modalities
         All modalities that the query has.
     raw_vector
-        What the encoder made of a file, shape (dim,), neither centred nor of unit length; None
+        What the encoder made of a file, or a vector as it was given, shape (dim,); neither
+        centred nor of unit length; None
         for an object of the index, whose vectors lie there, and for a spectrum that AION-1 does
         not take.
     native_vector
@@ -128,7 +129,7 @@ class Query:
 
     @property
     def brought(self) -> bool:
-        """Whether a person brought it as a file."""
+        """Whether a person brought it, as a file or as a vector."""
         return self.raw_vector is not None or self.native_vector is not None
 
     @property

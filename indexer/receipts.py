@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from indexer.index_file import Index
-from indexer.index_model import NATIVE
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
@@ -86,7 +85,7 @@ def receipt_of(
         "to": to,
         "bridge": bridge,
         "spaces": [space],
-        **_native(index, query, space),
+        **_space_encoder(index, query, space),
         "space_methods": {space: _method(index, space)},
         "releases": list(searched),
         "searched": recipes,
@@ -98,14 +97,15 @@ def receipt_of(
     }
 
 
-def _native(index: Index, query: Query, space: str) -> dict[str, Any]:
+def _space_encoder(index: Index, query: Query, space: str) -> dict[str, Any]:
     """Return whose vector asked, where it is not of the index's encoder."""
-    if NATIVE not in (space, query.space) or index.native_encoder is None:
-        return {}
-    return {"space_encoder": _encoder(index.native_encoder)}
+    for identity in map(index.encoder_of, (space, query.home)):
+        if identity.digest != index.info.encoder.digest:
+            return {"space_encoder": _encoder(identity)}
+    return {}
 
 
-def _encoder(identity: EncoderIdentity) -> dict[str, Any]:
+def _encoder(identity: Identity) -> dict[str, Any]:
     return {
         "digest": identity.digest,
         "repository": identity.repository,

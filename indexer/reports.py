@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from aion_encoder.identity import named
 from indexer.index_file import Index
-from indexer.index_model import NATIVE
 from indexer.plan import Plan
 from indexer.printing import aligned
 from indexer.verify import Report
@@ -67,7 +67,7 @@ def info_text(index: Index) -> str:
         f"index id       {info.index_id}, built {info.created} by {info.software}",
         f"format         version {info.format_version}, generation {info.generation}",
         f"encoder        {encoder.repository}{revision}, identity {encoder.digest}, "
-        f"{encoder.dim} dimensions, pooling {encoder.pooling}",
+        f"{encoder.dim} dimensions, pooling {encoder.pooling or 'not declared'}",
         f"size           {size_text(sum(file.bytes for file in info.files.values()))} "
         f"in {len(info.files):,} files",
         "",
@@ -92,8 +92,9 @@ def info_text(index: Index) -> str:
         )
     header = ["space", "modalities", "dimensions", "vectors", "method", "fitted on"]
     lines += [aligned(header, rows, {"dimensions", "vectors", "fitted on"}), ""]
-    if (native := index.native_encoder) is not None:
-        lines.append(f"{NATIVE}: encoder {native.repository} (identity {native.digest})")
+    for name in info.spaces:
+        if (own := index.encoder_of(name)).digest != encoder.digest:
+            lines.append(f"{name}: encoder {named(own)}")
     if index.heads_facts:
         plain = [(k, v) for k, v in index.heads_facts.items() if isinstance(v, str | int | float)]
         lines.append("aligned: " + ", ".join(f"{k} {v}" for k, v in plain))

@@ -1,14 +1,9 @@
 """Publish an index again with something in it fitted anew, without encoding anything."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Never
 
-from aion_encoder.heads import LinearHead
-from aion_encoder.identity import EncoderIdentity
-from aion_encoder.observations import Observation
 from indexer.build import builder_name, files_of
 from indexer.compose import Composer
 from indexer.errors import BuildError
@@ -18,28 +13,11 @@ from indexer.layout import INDEX_FILE, next_dir, next_index_file, staged_dir
 from indexer.native_space import fill_native
 from indexer.progress import Announce, mute
 from indexer.publish import adopt, collect_garbage, publish, published
+from indexer.tools import StatedEncoder
 from indexer.verify import verify
 from indexer.weights import bridges_of
 
 __all__ = ["republish"]
-
-
-@dataclass(frozen=True)
-class _Published:
-    """The encoder of an index, as far as it is known without its weights."""
-
-    identity: EncoderIdentity
-    bridges: Mapping[str, LinearHead]
-    reference_spaces: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def dim(self) -> int:
-        """Length of its vectors."""
-        return self.identity.dim
-
-    def encode(self, objects: Sequence[Sequence[Observation]]) -> Never:
-        """Refuse: there is nothing to encode."""
-        raise BuildError(f"what is published encodes nothing, {len(objects)} objects were given")
 
 
 def republish(
@@ -90,7 +68,7 @@ def republish(
             )
         collect_garbage(index)
         announce(gathering)
-        encoder = _Published(before.encoder, bridges_of(before.encoder))
+        encoder = StatedEncoder(before.encoder, bridges_of(before.encoder))
         composer = Composer(index, before, encoder, builder_name())
         for name in before.releases:
             composer.keep(name)

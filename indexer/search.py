@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
-from indexer.bridges import Found, linked
+from indexer.bridges import Found, chosen_bridge, linked
 from indexer.calibration import ANY_RELEASE
 from indexer.counterparts import own_counterparts
 from indexer.errors import QueryError, SearchError
@@ -36,9 +36,13 @@ from indexer.resolve import (
 from indexer.self_matches import Places, here, identical
 from indexer.spaces import SHARED
 from indexer.upload_queries import encode_upload, open_same_encoder, open_same_native
+from indexer.vector_queries import vector_query
 from indexer.verdicts import Verdict, unknown_verdict, verdict
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from aion_encoder.identity import Identity
     from indexer.previews import Preview
     from indexer.readers.uploads import Upload
 
@@ -67,6 +71,7 @@ class Searcher:
         self.index = index
         self._encoder = cache(open_encoder or (lambda: open_same_encoder(index, None)))
         self._native = cache(open_native or (lambda: open_same_native(index, None)))
+        self._other = cache(lambda modality: open_same_encoder(index, None, modality))
         self._lock = threading.Lock()
 
     # What is asked.
@@ -118,7 +123,21 @@ class Searcher:
         """
         with self._lock:
             # One at a time: the encoders are the only part that is not safe to share.
-            return encode_upload(self.index, upload, self._encoder, self._native)
+            return encode_upload(self.index, upload, self._encoder_of, self._native)
+
+    def query_vector(
+        self, vector: "ArrayLike", modality: str, identity: "Identity | None" = None
+    ) -> Query:
+        """Understand a raw vector of the encoder of the index; see `vector_queries.vector_query`.
+
+        Raises
+        ------
+        QueryError
+            If it is no such vector.
+        SearchError
+            If it is of another encoder than the vectors of its modality; both are stated.
+        """
+        return vector_query(self.index, vector, modality, identity)
 
     def in_space(self, query: Query, space: str) -> Query:
         """Return the query with its spectrum compared in a space; see `native_queries.in_space`."""
@@ -161,7 +180,7 @@ class Searcher:
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
-        bridge, side = self._bridge(query, options.bridge, to)
+        bridge, side = chosen_bridge(self.index, query, options.bridge, to)
         space = SHARED if bridge == "aligned" else side
         if bridge != "linked":
             releases = releases_in(self.index, releases, space, to)
@@ -266,39 +285,18 @@ class Searcher:
             keys.append(key_of(segment, number - int(ends[at] - sizes[at])))
         return keys
 
+    def _encoder_of(self, modality: str) -> Any:
+        """Return the encoder of the vectors of a modality; those that were brought have theirs."""
+        own = self.index.info.encoder.digest
+        if self.index.encoder_of(modality).digest == own:
+            return self._encoder()
+        return self._other(modality)
+
     def _place(self, key: str) -> tuple[Segment, int]:
         release, separator, object_id = key.partition(":")
         if not separator:
             raise QueryError(f"a key is release:object_id, got {key!r}")
         return resolve_key(self.index, release, object_id)
-
-    def _bridge(self, query: Query, asked: str, to: str) -> tuple[str, str]:
-        """Choose the bridge, and which side of the query goes over it.
-
-        A side is a modality, compared in its own space, or `NATIVE`.
-        """
-        sides = (query.space,) if query.space else query.modalities
-        if to in map(modality_of, sides):
-            return "same", query.space or to
-        aligned = [
-            side
-            for side in sides
-            if self.index.heads(side) is not None and self.index.heads(to) is not None
-        ]
-        if asked == "aligned" and not aligned and query.space:
-            raise SearchError(
-                f"the space {query.space!r} is not aligned with {to}: use the bridge 'linked', or "
-                "fit heads with `python -m indexer align`"
-            )
-        if asked == "aligned" and not aligned:
-            reasons = [note for note in self.index.info.notes if "align" in note]
-            raise SearchError(
-                f"this index has no aligned space from {query.modality} to {to}: use the bridge "
-                "'linked'" + (f" ({'; '.join(reasons)})" if reasons else "")
-            )
-        if asked != "linked" and aligned:
-            return "aligned", aligned[0]
-        return "linked", query.home
 
     def _verdict(self, query: Query, side: str, source: Places) -> Verdict:
         """Say whether the query is like what the index holds of its modality."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float16, Int64
 
-from aion_encoder.heads import Head, load_heads, save_heads
+from aion_encoder.heads import Head, LinearHead, load_heads, save_heads
 from indexer.align import ALIGNED_MODALITIES, PAIRS_AT_MOST, Aligned, fit_heads
 from indexer.align_native import with_native_head
 from indexer.arrow_tables import numpy_column
@@ -30,7 +30,7 @@ from indexer.layout import (
 )
 from indexer.pairs import gather_pairs
 from indexer.progress import Progress, silent
-from indexer.spaces import SHARED, shared_description, to_unit
+from indexer.spaces import SHARED, read_description, shared_description, to_unit
 
 __all__ = ["fill_shared"]
 
@@ -111,7 +111,7 @@ def _fitted(composer: Composer, pairs_at_most: int, seed: int, progress: Progres
         return fit_heads(
             [each for each in every if set(each.modalities) <= set(sides)],
             sides,
-            brought=composer.encoder.bridges,
+            brought=_bridges(composer),
             pairs_at_most=pairs_at_most,
             seed=seed,
             progress=progress,
@@ -124,6 +124,17 @@ def _fitted(composer: Composer, pairs_at_most: int, seed: int, progress: Progres
         # With too few pairs of AION-1's spectra these may span the space instead.
         return fit((*present, NATIVE))
     return with_native_head(fitted, every, pairs_at_most=pairs_at_most, seed=seed)
+
+
+def _bridges(composer: Composer) -> dict[str, LinearHead]:
+    """Return the heads that the encoder brings, of those spaces that hold its vectors."""
+    own = composer.encoder.identity.digest
+    units = {name: space.directory for name, space in composer.spaces.items()}
+    return {
+        modality: head
+        for modality, head in composer.encoder.bridges.items()
+        if modality in units and read_description(composer.root, units[modality]).encoder == own
+    }
 
 
 def _reasons(aligned: Aligned) -> tuple[str, ...]:

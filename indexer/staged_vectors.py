@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from indexer.encode import Staged
 from indexer.index_model import VECTOR_BITS
+from indexer.staging import Staged
 
 __all__ = ["StagedVectors"]
 

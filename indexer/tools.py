@@ -1,28 +1,29 @@
 """What a build works with: the readers and the encoder. Tests and other models bring their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Never, Protocol
 
 from aion_encoder.encoded import Encoded
 from aion_encoder.heads import LinearHead
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from aion_encoder.observations import Observation, Spectrum
 from indexer import readers
+from indexer.errors import BuildError
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.records import Partition, Record, Reject
 
 if TYPE_CHECKING:
     from aion_encoder.universal_spectra import EncodedSpectra, NativeSpectrum
 
-__all__ = ["EncoderLike", "NativeEncoderLike", "Tools"]
+__all__ = ["EncoderLike", "NativeEncoderLike", "StatedEncoder", "Tools"]
 
 
 class EncoderLike(Protocol):
     """What a build asks of an encoder; see `aion_encoder.Encoder`."""
 
     @property
-    def identity(self) -> EncoderIdentity:
+    def identity(self) -> Identity:
         """Which model it is."""
 
     @property
@@ -37,6 +38,22 @@ class EncoderLike(Protocol):
         """Encode observations."""
 
 
+@dataclass(frozen=True)
+class StatedEncoder:
+    """The encoder of vectors that are there already, as far as it is known without its weights."""
+
+    identity: Identity
+    bridges: Mapping[str, LinearHead] = field(default_factory=dict)
+    reference_spaces: Mapping[str, Any] = field(default_factory=dict)
+
+    def encode(self, objects: Sequence[Sequence[Observation]]) -> Never:
+        """Refuse: there is nothing to encode."""
+        raise BuildError(
+            f"only stated, {self.identity.repository} encodes nothing, but was given "
+            f"{len(objects)} objects"
+        )
+
+
 class NativeEncoderLike(Protocol):
     """What a build asks of the universal spectral tokenizer.
 
@@ -44,7 +61,7 @@ class NativeEncoderLike(Protocol):
     """
 
     @property
-    def identity(self) -> EncoderIdentity:
+    def identity(self) -> Identity:
         """Which model it is."""
 
     def encode(self, spectra: "Sequence[NativeSpectrum | Spectrum]") -> "EncodedSpectra":

@@ -1,6 +1,6 @@
 """A file that a person brought -> a query, by the very encoders that made the index."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aion_encoder.errors import EncoderError
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import DeclaredIdentity, Identity, Pooling, is_of, named
 from aion_encoder.surveys import SPECTRUM_GRID_ANGSTROM
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.errors import ReadError, SearchError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["encode_upload", "open_same_encoder", "open_same_native"]
 
 
-def open_same_encoder(index: Index, weights: str | None) -> Any:
+def open_same_encoder(index: Index, weights: str | None, space: str = "") -> Any:
     """Open the encoder that made an index.
 
     Parameters
@@ -34,25 +34,50 @@ def open_same_encoder(index: Index, weights: str | None) -> Any:
         The open index.
     weights
         Where the weights are; by default where the index says they were.
+    space
+        Whose vectors' encoder, if it has its own. Default: that of the index.
 
     Raises
     ------
     SearchError
-        If its weights cannot be opened, or have another identity; both are stated.
+        If its weights cannot be opened, or have another identity, or too little is declared of
+        it to tell; both identities are stated.
     """
-    wanted = index.info.encoder
+    wanted = index.encoder_of(space) if space else index.info.encoder
+    lacking = wanted.lacks() if isinstance(wanted, DeclaredIdentity) else ()
+    if lacking and not weights:
+        # Whatever would be fetched could not be known to be the same.
+        raise SearchError(_unknown(wanted, lacking))
     try:
-        encoder = open_weights(weights or weights_of(wanted))
+        encoder = open_weights(weights or weights_of(wanted), _pooling_of(wanted))
     except EncoderError as error:
         raise SearchError(
-            f"files cannot be encoded: this index was made by {_told(wanted)}, and {error}"
+            f"files cannot be encoded: this index was made by {named(wanted)}, and {error}"
         ) from error
-    if encoder.identity.digest != wanted.digest:
+    if lacking:
+        at_hand = f"; the encoder at hand is {named(encoder.identity)}"
+        raise SearchError(_unknown(wanted, lacking) + at_hand)
+    if not is_of(wanted, encoder.identity):
         raise SearchError(
-            f"files must be encoded as the index was, by {_told(wanted)}, but the encoder at hand "
-            f"is {_told(encoder.identity)}; name the right weights, or build the index again"
+            f"files must be encoded as the index was, by {named(wanted)}, but the encoder at hand "
+            f"is {named(encoder.identity)}; name the right weights, or build the index again"
         )
     return encoder
+
+
+def _unknown(wanted: Identity, lacking: Sequence[str]) -> str:
+    return (
+        "files cannot be encoded: the vectors of this index were brought, declared to be of "
+        f"{named(wanted)}, but without {'; without '.join(lacking)}, so that no encoder can be "
+        "known as the same; ask by identifier, position or vector"
+    )
+
+
+def _pooling_of(wanted: Identity) -> Pooling | None:
+    """Return the pooling to open weights with, where they may state another."""
+    pooling = wanted.known_pooling if isinstance(wanted, DeclaredIdentity) else wanted.pooling
+    # A learned one comes with the weights, or not at all.
+    return None if pooling is Pooling.LEARNED else pooling
 
 
 def open_same_native(index: Index, weights: str | None) -> Any:
@@ -79,13 +104,13 @@ def open_same_native(index: Index, weights: str | None) -> Any:
         encoder = open_universal_encoder(weights or wanted.repository)
     except EncoderError as error:
         raise SearchError(
-            f"the space {NATIVE!r} of this index was made by {_told(wanted)}, and {error}; name "
+            f"the space {NATIVE!r} of this index was made by {named(wanted)}, and {error}; name "
             "its folder with --native-weights"
         ) from error
     if encoder.identity.digest != wanted.digest:
         raise SearchError(
-            f"spectra must be encoded as the space {NATIVE!r} was, by {_told(wanted)}, but the "
-            f"encoder at hand is {_told(encoder.identity)}; name the right weights with "
+            f"spectra must be encoded as the space {NATIVE!r} was, by {named(wanted)}, but the "
+            f"encoder at hand is {named(encoder.identity)}; name the right weights with "
             "--native-weights, or build the index again"
         )
     return encoder
@@ -104,7 +129,7 @@ class _Said:
 
 
 def encode_upload(
-    index: Index, upload: "Upload", aion: Callable[[], Any], native: Callable[[], Any]
+    index: Index, upload: "Upload", aion: Callable[[str], Any], native: Callable[[], Any]
 ) -> Query:
     """Encode what was read from a file: a spectrum by both models where both take it.
 
@@ -118,7 +143,7 @@ def encode_upload(
     upload
         From `indexer.readers.uploads`.
     aion, native
-        Give the two encoders; neither is called without need.
+        Give the two encoders, the first that of a modality; neither is called without need.
 
     Raises
     ------
@@ -163,11 +188,11 @@ def encode_upload(
     return _query(upload, first, second, "", why)
 
 
-def _by_aion(upload: "Upload", opened: Callable[[], Any]) -> _Said:
+def _by_aion(upload: "Upload", opened: Callable[[str], Any]) -> _Said:
     observation = upload.observation
     if observation is None:
         return _Said(None, upload.refusal)
-    encoded = opened().encode([(observation,)])
+    encoded = opened(observation.modality).encode([(observation,)])
     for refusal in encoded.refusals:
         return _Said(None, refusal.reason)
     vector = np.asarray(encoded.vectors[observation.modality][0], np.float32)
@@ -226,8 +251,3 @@ def _query(upload: "Upload", first: _Said, second: _Said, space: str, answered: 
         observation=observation,
         native=None if second.vector is None else upload.native,
     )
-
-
-def _told(identity: EncoderIdentity) -> str:
-    revision = f"@{identity.revision}" if identity.revision else ""
-    return f"{identity.repository}{revision} (identity {identity.digest})"

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 
 from indexer.arrow_tables import numpy_column, read_parquet
+from indexer.brought import read_facts
 from indexer.durable import sha256_of
 from indexer.errors import BuildError, IndexerError
 from indexer.fill import blocks_of
-from indexer.index_file import Index, read_index_file, read_native_identity
-from indexer.index_model import MODALITY_BITS, NATIVE, VECTOR_BITS, IndexInfo
+from indexer.index_file import Index, read_index_file
+from indexer.index_model import MODALITY_BITS, VECTOR_BITS, IndexInfo
 from indexer.layout import INDEX_FILE, units_on_disk
 from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
 from indexer.proper_motion import motions_of
 from indexer.publish import units_of
 from indexer.segment import Segment
+from indexer.spaces import SHARED
 
 __all__ = ["Report", "verify"]
 
@@ -114,7 +116,7 @@ def verify(
             opened = Index(root, info)
             for segment in opened.segments.values():
                 _segment(opened, segment, found)
-            _native(opened, found)
+            _encoders(opened, found)
             _links(opened, found)
             _readouts(opened, found)
             _unclaimed(opened, found)
@@ -257,14 +259,24 @@ def _vectors(
         )
 
 
-def _native(index: Index, found: _Examination) -> None:
-    identity = read_native_identity(index.path, index.info)
-    if identity is not None:
-        named = index.space(NATIVE).identity
+def _encoders(index: Index, found: _Examination) -> None:
+    for name in index.info.spaces:
+        if name == SHARED:
+            continue
+        identity, stated = index.encoder_of(name).digest, index.space(name).identity
         found.expect(
-            identity.digest == named,
-            f"space {NATIVE} must be of the encoder that it names, {named}, got {identity.digest}",
+            identity == stated,
+            f"space {name} must be of the encoder that it names, {stated}, got {identity}",
         )
+    for segment in index.segments.values():
+        facts = read_facts(index.path, segment.info.directory)
+        if facts is not None:
+            found.expect(
+                facts.vectors == segment.info.indexed
+                and facts.encoder.digest == index.encoder_of(facts.modality).digest,
+                f"{segment.name}: vectors.json must be of its {segment.info.indexed} vectors and "
+                "of the encoder of their space",
+            )
 
 
 def _links(index: Index, found: _Examination) -> None:

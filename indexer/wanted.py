@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import Identity
 from indexer.durable import digest_of, sha256_of
-from indexer.index_file import read_native_identity
-from indexer.index_model import IndexInfo, InputsInfo
+from indexer.index_file import read_identity
+from indexer.index_model import NATIVE, IndexInfo, InputsInfo
 from indexer.plan import Plan, ReleasePlan, changed_date, inputs_info, listing_digest
 from indexer.record_table import reject_table
 from indexer.tools import EncoderLike, Tools
@@ -29,7 +29,7 @@ class Wanted:
     plan: Plan
     encoder: EncoderLike
     tools: Tools
-    native: EncoderIdentity | None = None
+    native: Identity | None = None
 
     @property
     def manifest_sha256(self) -> str:
@@ -46,7 +46,7 @@ class Wanted:
         """Say whether an index already holds just this; its files lie below `root`."""
         return (
             info.manifest.sha256 == self.manifest_sha256
-            and info.encoder.digest == self.encoder.identity.digest
+            and self._same_encoder(info)
             and list(info.releases) == [each.release.name for each in self.plan.releases]
             and all(self.unchanged(each, info, root) for each in self.plan.releases)
             and info.unclaimed_files == len(self.unclaimed())
@@ -58,16 +58,19 @@ class Wanted:
         return (
             known is not None
             and known.manifest == release.config
-            and info.encoder.digest == self.encoder.identity.digest
-            and (release.release.modality != "spectrum" or self._same_native(info, root))
+            # Whose vectors were brought is in the manifest.
+            and (release.release.vectors is not None or self._same_encoder(info))
+            and (not release.release.has_spectra or self._same_native(info, root))
             and self._same_files(release, known.inputs)
         )
 
+    def _same_encoder(self, info: IndexInfo) -> bool:
+        return info.encoder.digest == self.encoder.identity.digest
+
     def _same_native(self, info: IndexInfo, root: Path) -> bool:
-        there = read_native_identity(root, info)
-        if there is None or self.native is None:
-            return there is self.native
-        return there.digest == self.native.digest
+        if NATIVE not in info.spaces or self.native is None:
+            return NATIVE not in info.spaces and self.native is None
+        return read_identity(root, info, NATIVE).digest == self.native.digest
 
     def _same_files(self, release: ReleasePlan, inputs: InputsInfo) -> bool:
         if listing_digest(release.files) != inputs.listing:

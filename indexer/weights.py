@@ -7,14 +7,14 @@ from typing import Any
 from aion_encoder.bridges import read_bridges
 from aion_encoder.errors import CheckpointError
 from aion_encoder.heads import LinearHead
-from aion_encoder.identity import EncoderIdentity
+from aion_encoder.identity import DeclaredIdentity, Identity, Pooling
 
 __all__ = ["bridges_of", "is_fake", "open_weights", "weights_of"]
 
 FAKE = "fake"
 
 
-def open_weights(weights: str) -> Any:
+def open_weights(weights: str, pooling: Pooling | None = None) -> Any:
     """Open an encoder.
 
     Parameters
@@ -22,6 +22,8 @@ def open_weights(weights: str) -> Any:
     weights
         As for `aion_encoder.open_encoder`; or ``fake`` or ``fake/NAME`` for the stand-in that
         knows nothing of astronomy (`aion_encoder.fake`), to try out an index without torch.
+    pooling
+        How tokens become vectors; by default as the weights say.
     """
     if is_fake(weights):
         from aion_encoder.fake import open_fake_encoder
@@ -30,7 +32,7 @@ def open_weights(weights: str) -> Any:
     # Imported here: it loads torch.
     from aion_encoder.encoder import open_encoder
 
-    return open_encoder(weights)
+    return open_encoder(weights, pooling=pooling)
 
 
 def is_fake(weights: str) -> bool:
@@ -38,7 +40,7 @@ def is_fake(weights: str) -> bool:
     return weights.partition("/")[0] == FAKE and not Path(weights).exists()
 
 
-def weights_of(identity: EncoderIdentity) -> str:
+def weights_of(identity: Identity) -> str:
     """Return what `open_weights` takes for an encoder of this identity, as far as it can tell.
 
     The name of a local directory does not say where it is; who moves one names it again.
@@ -48,12 +50,14 @@ def weights_of(identity: EncoderIdentity) -> str:
     return identity.repository
 
 
-def bridges_of(identity: EncoderIdentity) -> Mapping[str, LinearHead]:
+def bridges_of(identity: Identity) -> Mapping[str, LinearHead]:
     """Return the heads that came with an encoder; none if it is not at hand, or has none.
 
     Only weights that are on this machine are looked at.
     """
     weights = weights_of(identity)
+    if isinstance(identity, DeclaredIdentity):
+        return {}
     if weights != "demo" and not Path(weights).expanduser().is_dir():
         return {}
     # Imported here: it loads torch.

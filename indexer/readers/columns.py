@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from indexer.manifests import ColumnRules, Magnitude, RedshiftOk
+from indexer.column_rules import ColumnRules, Magnitude, RedshiftOk
 from indexer.readers.object_ids import clean_text
 from indexer.readers.records import Value, standard_columns
 

@@ -19,6 +19,7 @@ from indexer.readers.columns import catalogue_columns, native, needed_columns
 from indexer.readers.messages import one_line
 from indexer.readers.object_ids import clean_text, object_id_text, plate_mjd_fiber
 from indexer.readers.records import Record, Reject, Value
+from indexer.readers.sky import on_the_sky
 
 __all__ = ["read_mmu_file"]
 
@@ -102,9 +103,7 @@ def _object(
     object_id = ""
     try:
         object_id = object_id_text(_scalar(row[release.object_id]))
-        ra_deg, dec_deg = float(row[release.ra]), float(row[release.dec])
-        if not (0.0 <= ra_deg <= 360.0 and -90.0 <= dec_deg <= 90.0):
-            raise ValueError(f"the position ({ra_deg}, {dec_deg}) is not on the sky")
+        ra_deg, dec_deg = on_the_sky(row[release.ra], row[release.dec])
         columns: dict[str, Value] = catalogue_columns(release.columns, row)
         observation: Observation | NativeSpectrum
         if release.modality == "image":
@@ -120,7 +119,7 @@ def _object(
             columns["plate_mjd_fiber"] = plate_mjd_fiber(object_id)
     except (ObservationError, ValueError, TypeError) as error:
         return Reject(object_id, name, number, one_line(error))
-    return Record(object_id, ra_deg % 360.0, dec_deg, (observation,), columns, name, number)
+    return Record(object_id, ra_deg, dec_deg, (observation,), columns, name, number)
 
 
 def _image(row: dict[str, np.ndarray], survey: str) -> Image:

@@ -11,6 +11,7 @@ from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.loose_files import read_loose_files
 from indexer.readers.mmu_hdf5 import read_mmu_file
 from indexer.readers.records import Partition, Record, Reject
+from indexer.readers.vector_files import read_vectors, table_beside
 
 __all__ = ["ignored_files", "partitions", "read_partition"]
 
@@ -24,12 +25,12 @@ def partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
 
     A partition of Multimodal Universe files is a HEALPix cell (all its files); files outside a
     ``healpix=N`` folder and loose files make up one partition, so that two files of one object can
-    be told apart.
+    be told apart. Every file of vectors is one, with the table beside it if it is an array.
 
     Raises
     ------
     ManifestError
-        If the folder is not there, or holds no file of this release.
+        If the folder is not there, or holds no file of this release, or no table beside an array.
     """
     files = _claimed(manifest, release)
     if not files:
@@ -37,6 +38,8 @@ def partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
             f"release {release.name} has no files: nothing under {manifest.root} matches "
             f"{', '.join(release.files)}"
         )
+    if release.vectors is not None:
+        return [_vectors_partition(manifest.root, release, name) for name in files]
     cells: dict[int | None, list[str]] = defaultdict(list)
     for name in files:
         cell = _CELL.search(name) if release.reader == "mmu_hdf5" else None
@@ -60,8 +63,14 @@ def read_partition(
 
     Bad data never raise: what cannot be indexed is yielded as a reject with its reason, and an
     unreadable file as a single one. An identifier that appears again inside a partition of
-    Multimodal Universe files is a reject too.
+    Multimodal Universe files is a reject too. Of vectors, records come without observations; who
+    needs the vectors, too, calls `read_vectors`.
     """
+    if release.vectors is not None:
+        for block in read_vectors(manifest.root, release, partition):
+            yield from block.records
+            yield from block.rejects
+        return
     if release.reader != "mmu_hdf5":
         yield from read_loose_files(manifest.root, release, partition.files)
         return
@@ -90,7 +99,12 @@ def ignored_files(manifest: Manifest) -> list[Reject]:
         If the folder is not there.
     """
     root = _existing_root(manifest)
-    claimed = {name for release in manifest.releases for name in _claimed(manifest, release)}
+    claimed = {
+        file
+        for release in manifest.releases
+        for name in _claimed(manifest, release)
+        for file in _with_table(release, name)
+    }
     reasons: dict[str, str] = {}
     for ignored in manifest.ignored:
         for name in _matches(root, ignored.pattern):
@@ -116,6 +130,23 @@ def _existing_root(manifest: Manifest) -> Path:
 def _claimed(manifest: Manifest, release: ReleaseManifest) -> list[str]:
     root = _existing_root(manifest)
     return sorted({name for pattern in release.files for name in _matches(root, pattern)})
+
+
+def _vectors_partition(root: Path, release: ReleaseManifest, name: str) -> Partition:
+    files = _with_table(release, name)
+    for table in files[1:]:
+        if not (root / table).is_file():
+            raise ManifestError(
+                f"release {release.name}: there is no table {table} beside the array {name}"
+            )
+    return Partition(release.name, name, files)
+
+
+def _with_table(release: ReleaseManifest, name: str) -> tuple[str, ...]:
+    """Return a file, and the table of identifiers beside it where it is an array of vectors."""
+    if release.vectors is None or not release.vectors.table:
+        return (name,)
+    return name, table_beside(name, release.vectors)
 
 
 def _matches(root: Path, pattern: str) -> Iterator[str]:

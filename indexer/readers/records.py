@@ -74,7 +74,7 @@ class Partition:
     name
         Unique inside the release; names sort as partitions are ordered.
     files
-        Paths relative to the manifest's root, sorted.
+        Paths relative to the manifest's root, sorted; an array of vectors is before its table.
     healpix
         Nested HEALPix cell of nside 16, or None for loose files.
     """

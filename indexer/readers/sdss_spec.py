@@ -11,7 +11,7 @@ import numpy as np
 
 from aion_encoder.errors import ObservationError
 from aion_encoder.observations import Spectrum
-from indexer.manifests import ColumnRules, Magnitude, RedshiftOk
+from indexer.column_rules import ColumnRules, Magnitude, RedshiftOk
 from indexer.readers.columns import catalogue_columns
 from indexer.readers.fits_files import header_float, header_text, pixels, table_columns
 from indexer.readers.found import Found, Refused

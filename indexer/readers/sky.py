@@ -8,7 +8,14 @@ from indexer.errors import QueryError
 from indexer.positions import parse_position
 from indexer.readers.fits_files import header_float, header_text
 
-__all__ = ["NOWHERE", "gaia_position", "header_position", "iau_name", "separation_arcsec"]
+__all__ = [
+    "NOWHERE",
+    "gaia_position",
+    "header_position",
+    "iau_name",
+    "on_the_sky",
+    "separation_arcsec",
+]
 
 NOWHERE = (math.nan, math.nan)
 """The position of what has none."""
@@ -64,6 +71,23 @@ def gaia_position(source_id: int) -> tuple[float, float]:
 
     ra, dec = healpix_to_lonlat(np.array([cell], np.uint64), 12)
     return float(ra.deg[0]) % 360.0, float(dec.deg[0])
+
+
+def on_the_sky(ra: object, dec: object) -> tuple[float, float]:
+    """Return a catalogue's position in degrees, the right ascension from 0 and below 360.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    ra_deg, dec_deg = (
+        math.nan if value is None else float(value)  # type: ignore[arg-type]
+        for value in (ra, dec)
+    )
+    if not (0.0 <= ra_deg <= 360.0 and -90.0 <= dec_deg <= 90.0):
+        raise ValueError(f"the position ({ra_deg}, {dec_deg}) is not on the sky")
+    return ra_deg % 360.0, dec_deg
 
 
 def iau_name(ra_deg: float, dec_deg: float) -> str:

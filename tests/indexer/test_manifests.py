@@ -32,7 +32,7 @@ def test_every_manifest_of_the_repository_is_valid(path: Path, tmp_path: Path) -
         assert release.licence
         assert release.simulated or release.citation.strip().startswith("@")
         assert release.simulated or release.acknowledgement
-        if release.survey in ("legacysurvey", "hsc"):
+        if release.survey in ("legacysurvey", "hsc") and release.vectors is None:
             assert release.preview is not None
         for link in release.links:
             assert link.fill("1 2", 10.0, -1.0).startswith("https://")

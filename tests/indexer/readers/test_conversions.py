@@ -18,7 +18,7 @@ from aion_encoder.wavelengths import (
     vacuum_to_air,
     wavelength_unit,
 )
-from indexer.manifests import ColumnRules, Magnitude
+from indexer.column_rules import ColumnRules, Magnitude
 from indexer.positions import parse_position
 from indexer.readers.columns import catalogue_columns, native
 from indexer.readers.fluxes import (

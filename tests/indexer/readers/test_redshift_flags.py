@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from indexer.manifests import RedshiftOk
+from indexer.column_rules import RedshiftOk
 from indexer.readers.columns import _is_good
 
 
