@@ -68,8 +68,8 @@ def fit_decoder(
     """
     decoder = model.decoder
     learned = list(decoder.parameters())
-    for each in learned:
-        each.requires_grad_(True)
+    for weight in learned:
+        weight.requires_grad_(True)
     device = learned[0].device
     optimizer = torch.optim.AdamW(
         decayed(learned), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True

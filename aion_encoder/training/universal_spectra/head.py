@@ -89,7 +89,7 @@ def windows_of(
         count = len(each.usable) if every else min(most, len(each.usable))
         size = max(1, TOKENS[kind] // each.grid.shape[1])
         parts = []
-        for rows in torch.arange(count, device=each.usable.device).split(size):
+        for rows in torch.split(torch.arange(count, device=each.usable.device), size):
             batch = each.batch(rows)
             # A spectrum that is refused has no patch; attention needs one.
             present = batch.present
