@@ -103,7 +103,10 @@ def encoding_flops(config: UstConfig, tokens: int) -> int:
     linear = 4 * dim * dim + 2 * config.mlp_ratio * dim * dim
     # Products of queries and keys, and of weights and values.
     attention = 2 * tokens * dim
-    head = 2 * dim * dim + 2 * dim * config.head_dim if config.head_dim else 0
+    head = 0
+    if config.head_dim:
+        hidden, out = config.head_hidden, config.head_dim
+        head = config.pooled_dim * (out + hidden) + hidden * out
     return 2 * (tokens * (enters * dim + config.encoder_layers * (linear + attention)) + head)
 
 
