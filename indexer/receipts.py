@@ -99,8 +99,10 @@ def receipt_of(
 
 def _space_encoder(index: Index, query: Query, space: str) -> dict[str, Any]:
     """Return whose vector asked, where it is not of the index's encoder."""
+    own = index.info.encoder
     for identity in map(index.encoder_of, (space, query.home)):
-        if identity.digest != index.info.encoder.digest:
+        # Most often it is the same value, and a digest is hashed anew each time.
+        if identity is not own and identity.digest != own.digest:
             return {"space_encoder": _encoder(identity)}
     return {}
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, VIEWS
+from aion_encoder.training.universal_spectra.views import BLURRED, COARSE_PAIRS, PAIRS, VIEWS
 
 if TYPE_CHECKING:
     from aion_encoder.training.universal_spectra.stages import Logs, Recipe
@@ -52,7 +52,7 @@ def card(
         f"encoder and {model.decoder_layers} + {model.query_layers} of the decoder, patches of",
         f"{model.patch} native pixels. {steps:,} steps of up to {training.most} sources or",
         f"{training.tokens:,} patches, every step the same sources in two views, over",
-        f"{_pairs(recipe)} pairs of views. Asked for:",
+        f"{len(COARSE_PAIRS if training.kept else PAIRS)} pairs of views. Asked for:",
         "",
         "- both spectra back, errors weighted by inverse variance, from what is left when up to",
         f"  {100 * training.hidden:.0f} % of the patches are hidden and, in "
@@ -107,8 +107,3 @@ def _head(recipe: "Recipe", logs: "Logs") -> list[str]:
         f"{head.most:,} sources at most of views other than SDSS, DESI and the coarse ones.",
         "",
     ]
-
-
-def _pairs(recipe: "Recipe") -> int:
-    coarse = set(BLURRED)
-    return sum(not recipe.training.kept or {*pair[:2]} <= coarse for pair in PAIRS)

@@ -85,10 +85,7 @@ def fit_decoder(
         group = groups[0] if rng.random() < recipe.coarse else groups[1]
         name = group[int(rng.integers(len(group)))]
         each = examples[name]
-        usable = torch.nonzero(each.usable).flatten()
-        size = min(len(usable), max(2, recipe.tokens // each.grid.shape[1]))
-        picked = torch.from_numpy(rng.choice(len(usable), size, replace=False))
-        batch = each.batch(usable[picked.to(device)])
+        batch = each.some(max(2, recipe.tokens // each.grid.shape[1]), rng)
         keep = shown(batch, recipe.hidden * float(rng.random()), 0.0, generator)
         optimizer.zero_grad(set_to_none=True)
         with (

@@ -100,6 +100,12 @@ class ViewExamples:
             present=good.any(dim=2),
         )
 
+    def some(self, count: int, rng: np.random.Generator) -> SpectrumBatch:
+        """Return so many usable sources, at most, drawn without repeats."""
+        usable = torch.nonzero(self.usable).flatten()
+        picked = rng.choice(len(usable), min(count, len(usable)), replace=False)
+        return self.batch(usable[torch.from_numpy(picked).to(usable.device)])
+
 
 Examples = dict[str, ViewExamples]
 """By view."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from aion_encoder.contrastive import FIRST_SCALE, LARGEST_SCALE, info_nce
 from aion_encoder.training.course import Course, decayed
 from aion_encoder.training.universal_spectra.examples import Examples
-from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, kind_of
+from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, drawn, kind_of
 from aion_encoder.universal_spectra.model import UniversalSpectra
 from aion_encoder.universal_spectra.pooling import WindowPool
 
@@ -143,9 +143,8 @@ def fit_head(
     modules = {"pool": pool, "head": head, "scale": nn.ParameterDict({"log_scale": log_scale})}
     course = Course("retrieval head", recipe, optimizer, modules, state_path, progress)
     rng = np.random.default_rng([seed, course.first])
-    weights = np.array([weight for *_, weight in PAIRS])
     for _ in course.steps():
-        one, other, _ = PAIRS[int(rng.choice(len(PAIRS), p=weights / weights.sum()))]
+        one, other = drawn(PAIRS, rng)
         fewest = min(len(windows[name].usable) for name in (one, other))
         both = windows[one].usable[:fewest] & windows[other].usable[:fewest]
         found = torch.nonzero(both).flatten()

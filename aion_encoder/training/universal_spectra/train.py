@@ -27,7 +27,13 @@ from aion_encoder.training.course import Course, decayed
 from aion_encoder.training.universal_spectra.examples import Examples
 from aion_encoder.training.universal_spectra.loudness import rescaled
 from aion_encoder.training.universal_spectra.masking import shown
-from aion_encoder.training.universal_spectra.views import BLURRED, PAIRS, kind_of
+from aion_encoder.training.universal_spectra.views import (
+    BLURRED,
+    COARSE_PAIRS,
+    PAIRS,
+    drawn,
+    kind_of,
+)
 from aion_encoder.universal_spectra.config import SMALL, UstConfig
 from aion_encoder.universal_spectra.loss import weighted_loss
 from aion_encoder.universal_spectra.model import UniversalSpectra, blank_model
@@ -70,9 +76,7 @@ class UstRecipe:
 
 def _pair(examples: Examples, recipe: UstRecipe, rng: np.random.Generator) -> tuple[str, str, int]:
     """Draw two views, and how many sources a batch of them has."""
-    asked = [pair for pair in PAIRS if not recipe.kept or {*pair[:2]} <= set(BLURRED)]
-    weights = np.array([weight for *_, weight in asked])
-    one, other, _ = asked[int(rng.choice(len(asked), p=weights / weights.sum()))]
+    one, other = drawn(COARSE_PAIRS if recipe.kept else PAIRS, rng)
     patches = examples[one].grid.shape[1] + examples[other].grid.shape[1]
     return one, other, min(recipe.most, max(16, recipe.tokens // patches))
 
@@ -86,10 +90,7 @@ def _changed(
 ) -> Tensor:
     """Return how far the tokens of some native spectra are from what they were, mean square."""
     native = [name for name in examples if name not in BLURRED]
-    each = examples[native[int(rng.integers(len(native)))]]
-    usable = torch.nonzero(each.usable).flatten()
-    picked = torch.from_numpy(rng.choice(len(usable), min(count, len(usable)), replace=False))
-    batch = each.batch(usable[picked.to(usable.device)])
+    batch = examples[native[int(rng.integers(len(native)))]].some(count, rng)
     with torch.no_grad():
         wanted = before.encode(batch)
     off = model.encode(batch).values.float() - wanted.values.float()
@@ -132,7 +133,8 @@ def train_universal_spectra(
     model = blank_model(recipe.model, seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
-    before = None if start is None else start.to(device)
+    # As it was at the start, to be kept near; without that nobody asks for it.
+    before = start.to(device) if recipe.kept and start is not None else None
     model.to(device).train()
     log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))
     learned = [*model.parameters(), log_scale]
@@ -171,7 +173,7 @@ def train_universal_spectra(
                 rows,
             )
             loss = losses[0] + losses[1] + recipe.agreement * agreement
-            if recipe.kept and before is not None:
+            if before is not None:
                 with torch.autocast(kind, torch.bfloat16, enabled=recipe.fast):
                     changed = _changed(model, before, examples, recipe.kept, rng)
                 loss = loss + recipe.keeping * changed

@@ -1,13 +1,15 @@
 """The ways in which a training source is seen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
 
 from aion_encoder.training.native import NativeRow
 from aion_encoder.training.universal_spectra.resampling import blurred, coarser, finer, joined
 
-__all__ = ["BLURRED", "PAIRS", "VIEWS", "View", "kind_of"]
+__all__ = ["BLURRED", "COARSE_PAIRS", "PAIRS", "VIEWS", "View", "drawn", "kind_of"]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,16 @@ PAIRS: tuple[tuple[str, str, float], ...] = (
     ),
 )
 """Views of one source that should agree, and how often they are asked to."""
+
+COARSE_PAIRS = tuple(pair for pair in PAIRS if {*pair[:2]} <= set(BLURRED))
+"""Those of coarse views alone."""
+
+
+def drawn(pairs: Sequence[tuple[str, str, float]], rng: np.random.Generator) -> tuple[str, str]:
+    """Draw one of some pairs, as often as it is to be asked for."""
+    weights = np.array([weight for *_, weight in pairs])
+    one, other, _ = pairs[int(rng.choice(len(pairs), p=weights / weights.sum()))]
+    return one, other
 
 
 def kind_of(view: str) -> str:
