@@ -1,6 +1,6 @@
 """The search box and what goes with it: what to find, how many, over which bridge."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -90,24 +90,22 @@ def draw_options(modalities: Sequence[str], own: str | None, spaces: Sequence[st
         )
         target = st.session_state.get(state.TARGET, SAME)
         if target not in (SAME, own):
-            st.segmented_control(
-                "Bridge",
-                BRIDGES,
-                format_func=BRIDGE_TITLES.__getitem__,
-                key=state.BRIDGE,
-                required=True,
-                help=BRIDGE_HELP,
-                on_change=state.touched,
-                persist_state="session",
-            )
+            _choice("Bridge", BRIDGES, BRIDGE_TITLES, state.BRIDGE, BRIDGE_HELP)
         if len(spaces) > 1:
-            st.segmented_control(
-                "Spectrum seen by",
-                spaces,
-                format_func=SPACE_TITLES.__getitem__,
-                key=state.SPACE,
-                required=True,
-                help=MODEL_HELP,
-                on_change=state.touched,
-                persist_state="session",
-            )
+            _choice("Spectrum seen by", spaces, SPACE_TITLES, state.SPACE, MODEL_HELP)
+
+
+def _choice(
+    label: str, options: Sequence[str], titles: Mapping[str, str], key: str, explanation: str
+) -> None:
+    """Draw a control of which one option is always chosen, and stays so from page to page."""
+    st.segmented_control(
+        label,
+        options,
+        format_func=titles.__getitem__,
+        key=key,
+        required=True,
+        help=explanation,
+        on_change=state.touched,
+        persist_state="session",
+    )
