@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from aion_encoder.training.universal_spectra.resampling import COARSE_STEPS_ANGSTROM
 from aion_encoder.training.universal_spectra.views import BLURRED, COARSE_PAIRS, PAIRS, VIEWS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def card(
     """
     training = recipe.training
     model = training.model
+    finest, coarsest = COARSE_STEPS_ANGSTROM
     steps = logs.model[-1]["step"] if logs.model else 0
     native = [name for name in VIEWS if name not in BLURRED]
     lines = [
@@ -42,9 +44,9 @@ def card(
         f"{recipe.seed}): stars, galaxies and quasars, a third each, as SDSS, DESI, GALAH and",
         "APOGEE would see them on their own grids, and on coarser or finer ones:",
         f"{', '.join(native)};",
-        f"and on {len(BLURRED)} coarse, irregular grids with steps of 8 to 60 A, at optical",
-        "wavelengths and with the infrared beside them. The prism of the simulation is not among",
-        "them; it is kept to show what the model makes of a grid that it never saw.",
+        f"and on {len(BLURRED)} coarse, irregular grids with steps of {finest:g} to {coarsest:g}",
+        "Angstrom, at optical wavelengths and with the infrared beside them. The prism of the",
+        "simulation is not among them; it is kept to show what the model makes of a new grid.",
         "",
         "## Recipe",
         "",

@@ -14,7 +14,13 @@ import numpy as np
 from aion_encoder.training.native import NativeRow
 from aion_encoder.universal_spectra.patches import lay_out
 
-__all__ = ["blurred", "coarser", "finer", "joined"]
+__all__ = ["COARSE_STEPS_ANGSTROM", "blurred", "coarser", "finer", "joined"]
+
+COARSE_STEPS_ANGSTROM = (12.0, 150.0)
+"""Smallest and largest step that is drawn for a coarse grid."""
+
+FEWEST_COARSE = 120
+"""Edges of a coarse grid at least: four patches, or there is too little to hide a part of."""
 
 
 def coarser(row: NativeRow) -> NativeRow:
@@ -77,10 +83,10 @@ def joined(rows: Sequence[NativeRow]) -> NativeRow:
 def blurred(row: NativeRow, seed: int) -> NativeRow:
     """Show a spectrum as low dispersion does: on a coarse, irregular grid.
 
-    Steps of 8 to 60 A are drawn for three wavelengths, go evenly in the logarithm between them and
-    jitter by a tenth. Flux is the mean, weighted by inverse variance, over twice a step, which is
-    the resolution of a well sampled spectrograph; inverse variances add up over one step. Steps
-    without a pixel of the spectrum leave a gap.
+    Steps of 12 to 150 A are drawn for three wavelengths, go evenly in the logarithm between them
+    and jitter by a tenth; grids of few pixels are drawn again. Flux is the mean, weighted by
+    inverse variance, over twice a step, which is the resolution of a well sampled spectrograph;
+    inverse variances add up over one step. Steps without a pixel of the spectrum leave a gap.
 
     Parameters
     ----------
@@ -108,10 +114,12 @@ def blurred(row: NativeRow, seed: int) -> NativeRow:
 def _coarse_edges(first: float, last: float, seed: int) -> np.ndarray:
     """Return the edges of coarse pixels; the same for all spectra of a view."""
     rng = np.random.default_rng(seed)
-    knots = np.log([first, first * (last / first) ** rng.uniform(0.3, 0.7), last])
-    steps = rng.uniform(np.log(8.0), np.log(60.0), 3)
-    edges = [first]
-    while edges[-1] < last:
-        step = np.exp(np.interp(np.log(edges[-1]), knots, steps))
-        edges.append(edges[-1] + step * rng.uniform(0.9, 1.1))
+    edges: list[float] = []
+    while len(edges) < FEWEST_COARSE:
+        knots = np.log([first, first * (last / first) ** rng.uniform(0.3, 0.7), last])
+        steps = rng.uniform(np.log(COARSE_STEPS_ANGSTROM[0]), np.log(COARSE_STEPS_ANGSTROM[1]), 3)
+        edges = [first]
+        while edges[-1] < last:
+            step = np.exp(np.interp(np.log(edges[-1]), knots, steps))
+            edges.append(edges[-1] + step * rng.uniform(0.9, 1.1))
     return np.array(edges[:-1])
