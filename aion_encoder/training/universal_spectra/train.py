@@ -129,11 +129,20 @@ def train_universal_spectra(
     Returns
     -------
     The model in evaluation mode, on the CPU, and the losses logged on the way.
+
+    Raises
+    ------
+    ValueError
+        If tokens are to stay those of the start, and there is no start.
     """
+    if recipe.kept and start is None:
+        raise ValueError(
+            f"kept must be 0 where no trained tokenizer is started from, got {recipe.kept}: "
+            "name one as the start, or all views are trained"
+        )
     model = blank_model(recipe.model, seed)
     if start is not None:
         model.load_state_dict(start.state_dict())
-    # As it was at the start, to be kept near; without that nobody asks for it.
     before = start.to(device) if recipe.kept and start is not None else None
     model.to(device).train()
     log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE), device=device))

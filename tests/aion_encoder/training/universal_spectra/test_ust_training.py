@@ -220,6 +220,12 @@ def test_coarse_views_are_learned_while_native_tokens_stay(
     assert change[100.0] < 0.5 * change[0.0]
 
 
+def test_tokens_cannot_stay_those_of_a_start_that_is_not_there(examples: Examples) -> None:
+    recipe = replace(RECIPE, model=WINDOWED, steps=50, kept=2, fast=False)
+    with pytest.raises(ValueError, match=r"kept must be 0 where no trained .* got 2: name one"):
+        train_universal_spectra(examples, recipe, seed=0)
+
+
 def test_a_decoder_learns_on_a_frozen_encoder(examples: Examples, tmp_path: Path) -> None:
     model = blank_model(TINY, 4).eval().requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
