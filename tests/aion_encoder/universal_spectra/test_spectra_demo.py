@@ -46,8 +46,8 @@ def test_its_card_says_plainly_what_it_is(demo: UniversalSpectraEncoder) -> None
     [
         ("sdss", "desi", 0.98),
         ("desi", "galah", 0.9),
-        ("sdss", "prism", 0.6),
-        ("prism", "sdss", 0.6),
+        ("sdss", "prism", 0.85),
+        ("prism", "sdss", 0.85),
     ],
 )
 def test_a_source_finds_its_own_spectrum_by_another_instrument(
