@@ -7,32 +7,40 @@ and, where nothing was measured, estimates that say what they are made of.
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from indexer.errors import ManifestError
 from indexer.plan import BYTES_PER_OBJECT, WORKING_MEMORY_BYTES
 
 __all__ = [
+    "DIMENSIONS",
     "Basis",
     "Forecast",
     "IndexRates",
     "Node",
     "Quantity",
-    "encoding_devices",
     "forecast",
     "index_rates",
     "parse_node",
 ]
 
-Basis = Literal["measured", "scaled", "estimated"]
-"""Measured as it is; scaled from a measurement of another size; or estimated from arithmetic."""
+Basis = Literal["exact", "measured", "scaled", "estimated"]
+"""Of the format alone; measured as it is; scaled from measurements of other sizes; or estimated
+from arithmetic."""
 
 RATES = Path(__file__).with_name("rates.json")
 
+DIMENSIONS = {"aion-base": 768, "aion-large": 1024, "aion-xlarge": 2048, "aion-demo": 192}
+"""Of the vectors of the models whose rates there are."""
+
 FLOAT32, FLOAT16 = 4, 2
+_ROW = 8
 _NODE = re.compile(r"^\s*(\d+)\s*cores?\s*,\s*(\d+(?:\.\d+)?)\s*GB\s*$", re.IGNORECASE)
 
 
@@ -167,11 +175,6 @@ def _rates() -> dict[str, Any]:
     return found
 
 
-def encoding_devices(model: str) -> tuple[str, ...]:
-    """Return the devices for which a rate of a model is known."""
-    return tuple(dict.fromkeys(e["device"] for e in _rates()["encode"] if e["model"] == model))
-
-
 def index_rates() -> tuple[IndexRates, ...]:
     """Return all measurements of training and filling."""
     return tuple(IndexRates(**each) for each in _rates()["index"])
@@ -210,51 +213,127 @@ def forecast(
     from indexer.ann import recipe_for
 
     recipe = recipe_for(count, dim)
-    near = _nearest(index_rates() if rates is None else rates, recipe.name, count, dim)
+    measured = _most_alike(index_rates() if rates is None else rates, recipe.name, count, dim)
+    own = _Scaled(measured, count, dim)
     encode = _encoding(count, modality, model, device, node.cores if device == "cpu" else devices)
-    lists = max(1, recipe.lists)
-    work = _training_work(recipe.name, count, lists, dim) / _training_work(
-        near.recipe, near.count, near.lists, near.dim
-    )
     flat = recipe.name == "flat"
-    basis: Basis = "measured" if (near.count, near.dim) == (count, dim) else "scaled"
-    filled_per_s = near.filled_per_s / near.threads * node.cores
-    sample = _training_vectors(recipe.name, count, lists) * dim
-    measured_sample = _training_vectors(near.recipe, near.count, near.lists) * near.dim
-    codes = count * near.bytes_per_vector
-    if recipe.name != "ivf_pq4":
-        # One byte a dimension, or two, and eight for the row.
-        codes = count * (dim * (FLOAT16 if flat else 1) + 8.0)
-    fill_share = near.fill_peak_bytes / (near.count * near.bytes_per_vector + near.trained_bytes)
-    trained = 0.0 if flat else near.trained_bytes * (lists * dim) / (near.lists * near.dim)
-
-    def own(name: str, value: float) -> Quantity:
-        return Quantity(name, value, basis, near.source)
-
+    training = 0.0 if flat else float(min(count, recipe.training_vectors))
+    work = training * _compared(recipe.name, recipe.lists) * dim
+    sample = training * dim
+    if recipe.name == "ivf_pq4":
+        each_bytes = own.last.bytes_per_vector
+    else:
+        each_bytes = dim * (FLOAT16 if flat else 1) + _ROW
+    shared = own.last.trained_bytes * recipe.lists * dim / (own.last.lists * own.last.dim)
+    held = count * each_bytes + shared
+    fill_s = own.line(lambda r: r.count, lambda r: r.count / r.filled_per_s * r.threads, count)
     hours = (
         encode,
-        own("train", 0.0 if flat else near.train_s * work / 3600.0),
-        own("fill", count / filled_per_s / 3600.0),
+        own.quantity("train", own.line(_work_of, lambda r: r.train_s, work) / 3600.0),
+        own.quantity("fill", fill_s / node.cores / 3600.0),
     )
     memory = (
         Quantity("encode", WORKING_MEMORY_BYTES, "measured", "a build of the demonstration"),
-        own("train", 0.0 if flat else near.train_peak_bytes * sample / measured_sample),
-        own("fill", fill_share * (codes + trained)),
-        own("search", near.serving_bytes * (codes + trained) / _held(near)),
+        own.quantity("train", own.line(_sample_of, lambda r: r.train_peak_bytes, sample)),
+        own.quantity("fill", own.line(_held_by, lambda r: r.fill_peak_bytes, held)),
+        own.quantity("search", own.line(_held_by, lambda r: r.serving_bytes, held)),
     )
-    rest = BYTES_PER_OBJECT.get(modality, 0) - (FLOAT32 + FLOAT16) * 192
+    rest = BYTES_PER_OBJECT[modality] - (FLOAT32 + FLOAT16) * DIMENSIONS["aion-demo"]
     usual = "usual sizes of the demonstration"
     disk = (
-        Quantity("vectors", FLOAT16 * dim * count, "measured", "two bytes a number"),
-        own("FAISS file", codes + trained),
-        Quantity("catalogue and previews", max(0, rest) * count, "estimated", usual),
-        Quantity("staged vectors", FLOAT32 * dim * count, "measured", "four bytes a number"),
+        Quantity("vectors", FLOAT16 * dim * count, "exact", "two bytes a number"),
+        own.quantity("FAISS file", held),
+        Quantity("catalogue and previews", rest * count, "estimated", usual),
+        Quantity("staged vectors", FLOAT32 * dim * count, "exact", "four bytes a number"),
     )
     return Forecast(count, dim, recipe.name, recipe.lists, hours, memory, disk)
 
 
-def _held(near: IndexRates) -> float:
-    return near.count * near.bytes_per_vector + near.trained_bytes
+@dataclass(frozen=True)
+class _Scaled:
+    """Measurements of one recipe and one dimension, carried to another size."""
+
+    measured: tuple[IndexRates, ...]
+    count: int
+    dim: int
+
+    @property
+    def last(self) -> IndexRates:
+        """The largest."""
+        return self.measured[-1]
+
+    def quantity(self, name: str, value: float) -> Quantity:
+        """Return a number that these measurements gave."""
+        same = any((each.count, each.dim) == (self.count, self.dim) for each in self.measured)
+        return Quantity(name, value, "measured" if same else "scaled", self.last.source)
+
+    def line(
+        self,
+        driver: Callable[[IndexRates], float],
+        value: Callable[[IndexRates], float],
+        at: float,
+    ) -> float:
+        """Return a value where its driver is `at`, from the line through what was measured.
+
+        Nothing where there is no work. What does not grow with the driver grows with the
+        dimension: it is made of blocks of vectors.
+        """
+        if at <= 0.0:
+            return 0.0
+        x = np.array([driver(each) for each in self.measured], float)
+        y = np.array([value(each) for each in self.measured], float)
+        slope, fixed = y[-1] / x[-1], 0.0
+        if len(x) > 1 and np.ptp(x) > 0.0:
+            # Shares count, so that the smallest measurement counts as much as the largest.
+            weights = 1.0 / np.maximum(y, 1e-9)
+            fit = np.polyfit(x, y, 1, w=weights)
+            if fit[0] > 0.0 and fit[1] > 0.0:
+                slope, fixed = float(fit[0]), float(fit[1])
+        return float(slope * at + fixed * self.dim / self.last.dim)
+
+
+def _work_of(row: IndexRates) -> float:
+    return _training_of(row) * _compared(row.recipe, row.lists) * row.dim
+
+
+def _sample_of(row: IndexRates) -> float:
+    return _training_of(row) * row.dim
+
+
+def _held_by(row: IndexRates) -> float:
+    return row.count * row.bytes_per_vector + row.trained_bytes
+
+
+def _training_of(row: IndexRates) -> float:
+    from indexer.ann import Recipe
+
+    return float(min(row.count, Recipe(row.recipe, row.lists).training_vectors))
+
+
+def _compared(recipe: str, lists: int) -> float:
+    """Return with how many centres k-means compares a vector: in two levels with few."""
+    return math.sqrt(lists) if recipe == "ivf_pq4" else float(lists)
+
+
+def _most_alike(
+    rates: tuple[IndexRates, ...], recipe: str, count: int, dim: int
+) -> tuple[IndexRates, ...]:
+    """Return the measurements that are most like what is asked: of its recipe, if there are any."""
+    groups: dict[tuple[str, int], list[IndexRates]] = {}
+    for each in rates:
+        groups.setdefault((each.recipe, each.dim), []).append(each)
+    if not groups:
+        raise ManifestError(
+            "rates.json must hold a measurement of an index, got none; make one with "
+            "python -m benchmarks.scale growth, and write it with python -m benchmarks.scale rates"
+        )
+
+    def unlike(group: list[IndexRates]) -> tuple[bool, float]:
+        far = abs(math.log(group[0].dim / dim))
+        far += min(abs(math.log(each.count / count)) for each in group)
+        return group[0].recipe != recipe, far
+
+    return tuple(sorted(min(groups.values(), key=unlike), key=lambda each: each.count))
 
 
 def _encoding(count: int, modality: str, model: str, device: str, devices: int) -> Quantity:
@@ -268,30 +347,3 @@ def _encoding(count: int, modality: str, model: str, device: str, devices: int) 
         f"no rate is known of {model} for {modality} on {device}; known: "
         f"{', '.join(named) or 'none'}"
     )
-
-
-def _nearest(rates: tuple[IndexRates, ...], recipe: str, count: int, dim: int) -> IndexRates:
-    """Return the measurement that is most like what is asked: of its recipe, if there is one."""
-    if not rates:
-        raise ManifestError("rates.json has no measurement of an index: python -m benchmarks.scale")
-
-    def unlike(each: IndexRates) -> tuple[bool, float, float]:
-        return (
-            each.recipe != recipe,
-            abs(math.log(each.dim / dim)),
-            abs(math.log(each.count / count)),
-        )
-
-    return min(rates, key=unlike)
-
-
-def _training_vectors(recipe: str, count: int, lists: int) -> float:
-    from indexer.ann import Recipe
-
-    return min(count, Recipe(recipe, 0 if recipe == "flat" else lists).training_vectors) or 1
-
-
-def _training_work(recipe: str, count: int, lists: int, dim: int) -> float:
-    """Return how long training takes, in a unit of its own: k-means of one level, or of two."""
-    compared = math.sqrt(lists) if recipe == "ivf_pq4" else lists
-    return _training_vectors(recipe, count, lists) * compared * dim

@@ -11,31 +11,34 @@ from indexer.forecast import RATES
 __all__ = ["ESTIMATES", "rates_of", "write_rates"]
 
 _TENSOR_TFLOPS, _CODEC_TFLOPS, _SHARE = 790.0, 490.0, 0.35
-_GFLOP = {"image": (110.8, 63.1), "spectrum": (49.4, 18.4), "xp": (19.3, 0.0)}
-"""Arithmetic of AION-1 base for one object: of the transformer, and of the tokenizer."""
+_GFLOP = {
+    "aion-base": {"image": (110.8, 63.1), "spectrum": (49.4, 18.4), "xp": (19.3, 0.0)},
+    "aion-large": {"image": (381.7, 63.1), "spectrum": (172.8, 18.4)},
+    "aion-xlarge": {"image": (1461.6, 63.1), "spectrum": (676.5, 18.4)},
+}
+"""Arithmetic of one object: of the transformer, and of the tokenizer. It is counted, not timed."""
 
 _CORE_GFLOPS = 70.0
 
 
 def _estimates() -> list[dict[str, Any]]:
     found = []
-    for modality, (transformer, tokenizer) in _GFLOP.items():
-        seconds = transformer / (1e3 * _TENSOR_TFLOPS * _SHARE)
-        seconds += tokenizer / (1e3 * _CODEC_TFLOPS * _SHARE)
-        source = (
-            f"arithmetic: {transformer:g} + {tokenizer:g} GFLOP an object at {_SHARE:.0%} of "
-            f"{_TENSOR_TFLOPS:g} (bfloat16) and {_CODEC_TFLOPS:g} (TF32) TFLOP/s"
-        )
-        found += [
-            _encode("aion-base", device, modality, 1.0 / seconds, "estimated", source)
-            for device in ("h100", "h200")
-        ]
-        core = _CORE_GFLOPS / (transformer + tokenizer)
-        source = (
-            f"arithmetic: {transformer + tokenizer:g} GFLOP an object at {_CORE_GFLOPS:g} GFLOP/s "
-            "a core"
-        )
-        found.append(_encode("aion-base", "cpu", modality, core, "estimated", source))
+    for model, modalities in _GFLOP.items():
+        for modality, (transformer, tokenizer) in modalities.items():
+            seconds = transformer / (1e3 * _TENSOR_TFLOPS * _SHARE)
+            seconds += tokenizer / (1e3 * _CODEC_TFLOPS * _SHARE)
+            source = (
+                f"arithmetic: {transformer:g} + {tokenizer:g} GFLOP an object at {_SHARE:.0%} of "
+                f"{_TENSOR_TFLOPS:g} (bfloat16) and {_CODEC_TFLOPS:g} (TF32) TFLOP/s"
+            )
+            found += [
+                _encode(model, device, modality, 1.0 / seconds, "estimated", source)
+                for device in ("h100", "h200")
+            ]
+            whole = transformer + tokenizer
+            source = f"arithmetic: {whole:g} GFLOP an object at {_CORE_GFLOPS:g} GFLOP/s a core"
+            rate = _CORE_GFLOPS / whole
+            found.append(_encode(model, "cpu", modality, rate, "estimated", source))
     return found
 
 
