@@ -9,7 +9,7 @@ from benchmarks.scale.measuring import TARGETS, point_at
 from benchmarks.scale.product import chosen
 from benchmarks.scale.results import write_results
 from benchmarks.scale.statistics import STATED
-from benchmarks.scale.steps import clear, run
+from benchmarks.scale.steps import clear, must, run
 from benchmarks.scale.systems import SYSTEMS
 from indexer.progress import Announce, mute
 
@@ -58,7 +58,7 @@ def compare(
     )
     for size, number in work:
         data = Data(folder, size, dim, seed, asked)
-        _must(run("data", data, limit_s, announce))
+        must(run("data", data, limit_s, announce))
         found = _one(data, names[number], limit_s, announce)
         versions |= found.pop("versions", {})
         rows.append(found)
@@ -71,17 +71,11 @@ def compare(
         dim=dim,
         asked=asked,
         chosen=chosen(count, dim),
-        statistics=_must(run("statistics", whole, limit_s, announce)),
+        statistics=must(run("statistics", whole, limit_s, announce)),
         stated=STATED,
         measures=measures_of(rows, chosen(count, dim)),
         systems=rows,
     )
-
-
-def _must(answer: dict[str, Any]) -> dict[str, Any]:
-    if "failed" in answer:
-        raise SystemExit(f"what all systems need could not be made: {answer['failed']}")
-    return answer
 
 
 def _one(data: Data, name: str, limit_s: float, announce: Announce) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from benchmarks.scale.data import Data
 from benchmarks.scale.filters import SELECTIVITIES
 from benchmarks.scale.product import chosen
 from benchmarks.scale.results import write_results
-from benchmarks.scale.steps import clear, run
+from benchmarks.scale.steps import clear, must, run
 from indexer.progress import Announce, mute
 
 __all__ = ["SIZES", "filter_all", "measures_of"]
@@ -40,10 +40,7 @@ def filter_all(
             ("build", {"system": recipe}),
             ("filtered", {"system": recipe, "selectivities": list(SELECTIVITIES)}),
         ):
-            answer = run(step, data, limit_s, announce, **more)
-            if "failed" in answer:
-                raise SystemExit(f"{step} of {count} vectors: {answer['failed']}")
-            answers |= answer
+            answers |= must(run(step, data, limit_s, announce, **more))
         versions |= answers["versions"]
         rows += [{"count": count, "recipe": recipe, **each} for each in answers["rows"]]
         clear(data, recipe)

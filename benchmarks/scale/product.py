@@ -102,8 +102,8 @@ class Opened:
     rows: Int64[np.ndarray, " n"]
 
     def search(self, queries: np.ndarray[Any, Any], nprobe: int) -> Int64[np.ndarray, "q k"]:
-        """Return the rows of the `K` nearest, as a search finds them."""
-        return self._ranked(queries, nprobe, None)
+        """Return the rows of the `K` nearest, as a search finds them that visits so many lists."""
+        return self._ranked(queries, min(nprobe, self.index.recipe.lists), None)
 
     def among(self, queries: np.ndarray[Any, Any], allowed: np.ndarray) -> np.ndarray[Any, Any]:
         """Return the `K` nearest of the allowed rows, as a search with a filter finds them."""

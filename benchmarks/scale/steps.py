@@ -22,7 +22,7 @@ from benchmarks.scale.systems import SYSTEMS
 from indexer.durable import write_json
 from indexer.progress import Announce, mute
 
-__all__ = ["clear", "index_folder", "run"]
+__all__ = ["clear", "index_folder", "must", "run"]
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -94,6 +94,16 @@ def run(
     write_json(kept, record)
     announce(f"{kept.stem}: {time.perf_counter() - began:.1f} s")
     return dict(record["answer"])
+
+
+def must(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a step that nothing can go on without."""
+    if "failed" in answer:
+        raise SystemExit(
+            f"a step that all others need failed ({answer['failed']}); see above. If what it needs "
+            "was removed, remove FOLDER/steps too, and begin anew"
+        )
+    return answer
 
 
 def _data(data: Data) -> dict[str, Any]:
