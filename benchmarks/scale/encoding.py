@@ -59,7 +59,7 @@ def measure_encoding(results: Path, weights: str, device: str) -> Path:
     short = next((each for each in ("h100", "h200") if each in name.lower()), name)
     rates = []
     for modality, make in (("image", image), ("spectrum", spectrum), ("xp", xp)):
-        observations = [make() for _ in range(count)]
+        observations = [(make(),) for _ in range(count)]
         encoder.encode(observations[:2])
         clock = time.perf_counter if on_gpu else time.process_time
         began = clock()

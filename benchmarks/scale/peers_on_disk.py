@@ -66,7 +66,7 @@ def open_lancedb(_: Data, folder: Path) -> Search:
         found = np.full((len(queries), K), -1, np.int64)
         for number, query in enumerate(queries):
             asked = table.search(query).distance_type("dot").nprobes(setting)
-            answer = asked.refine_factor(REFINED).select(["id"]).limit(K).to_arrow()
+            answer = asked.refine_factor(REFINED).select(["id", "_distance"]).limit(K).to_arrow()
             found[number, : len(answer)] = answer["id"].to_numpy()
         return found
 
