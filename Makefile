@@ -4,7 +4,7 @@
 # make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
 # make quality  a sky of its own, its index, and docs/quality.md and docs/quality.json from it
 # make bench-scale  one million vectors, beside other libraries; about half an hour on two free cores
-# make bench-growth  one to ten million vectors, and searches with filters; two hours
+# make bench-growth  one to ten million vectors, and searches with filters; about an hour
 #     Both go on where they were broken off, write benchmarks/results and docs/scale.md, and
 #     compare with benchmarks/budgets.toml.
 PYTHON ?= python3

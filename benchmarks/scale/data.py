@@ -1,5 +1,6 @@
 """The vectors, the queries and the true answers that all systems share."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import numpy as np
 from jaxtyping import Float32, Int64
 
 from benchmarks.synthetic_vectors import SyntheticVectors
+from indexer.bar import progress_bar
 from indexer.durable import replacing
 from indexer.fill import Filling
 from indexer.layout import segment_unit
+from indexer.progress import Progress
 from indexer.vectors import exact_scan, map_vectors, write_vectors
 
 __all__ = ["SPACE", "Data", "K"]
@@ -65,7 +68,9 @@ class Data:
             return
         source = SyntheticVectors(self.dim, self.seed)
         if not path.exists():
-            write_vectors(path, source.chunks(self.count), (self.count, self.dim))
+            with progress_bar("vectors", unit="") as bar:
+                blocks = _told(source.chunks(self.count), self.count, bar.progress)
+                write_vectors(path, blocks, (self.count, self.dim))
         queries = source.queries(self.asked)
         _save(self._queries_path, queries)
         rows = np.arange(self.count)
@@ -88,6 +93,16 @@ class Data:
         """Read the rows of the `K` nearest of each query."""
         found: np.ndarray[Any, Any] = np.load(self._truth_path)
         return found
+
+
+def _told(
+    blocks: Iterable[np.ndarray[Any, Any]], count: int, progress: Progress
+) -> Iterator[np.ndarray[Any, Any]]:
+    done = 0
+    for block in blocks:
+        yield block
+        done += len(block)
+        progress(done, count)
 
 
 def _save(path: Path, values: np.ndarray[Any, Any]) -> None:

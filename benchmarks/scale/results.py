@@ -20,6 +20,9 @@ BENCHMARKS = ("peers", "growth", "filtered", "encoding", "scale-200m")
 
 _ALWAYS = ("faiss-cpu", "numpy")
 
+_BUSY = 1.5
+"""Load on each core beyond which there was more than a benchmark to do."""
+
 
 def write_results(
     folder: Path, name: str, *, seed: int, versions: Mapping[str, str], **found: Any
@@ -35,6 +38,7 @@ def write_results(
         "benchmark": name,
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "machine": _machine(),
+        "cores": os.cpu_count(),
         "load": round(os.getloadavg()[2], 1),
         "seed": seed,
         "versions": {**{each: version(each) for each in _ALWAYS}, **versions},
@@ -64,9 +68,14 @@ def read_results(folder: Path, names: Iterable[str] = BENCHMARKS) -> dict[str, d
 def fact_lines(document: Mapping[str, Any]) -> list[str]:
     """Say where and when results were measured, and with what."""
     versions = ", ".join(f"{name} {each}" for name, each in document.get("versions", {}).items())
+    load, cores = document.get("load"), document.get("cores")
+    busy = load is not None and cores is not None and load > _BUSY * cores
     known = {
         "machine": document.get("machine"),
-        "mean load while it ran": document.get("load"),
+        "mean load while it ran": load,
+        "**beside other work**": "times are longer, and rates lower, than on a free machine"
+        if busy
+        else None,
         "date": document.get("date"),
         "seed": document.get("seed"),
         "versions": versions or None,

@@ -80,6 +80,8 @@ GOLDEN = {
     },
     "filtered": {
         **FACTS,
+        "load": 7.5,
+        "cores": 2,
         "dim": 192,
         "asked": 100,
         "measures": {},
@@ -112,6 +114,7 @@ def test_every_number_comes_to_its_place() -> None:
     ):
         assert row in text, row
     assert "variance_16" not in text
+    assert text.count("beside other work") == 1
     # What is chosen is asked of the program itself.
     assert "| 200,000,000 | 192 | `ivf_pq4`: " in text
     assert "| 10,000 | 768 | `flat`: " in text
