@@ -333,7 +333,8 @@ def _most_alike(
         far += min(abs(math.log(each.count / count)) for each in group)
         return group[0].recipe != recipe, far
 
-    return tuple(sorted(min(groups.values(), key=unlike), key=lambda each: each.count))
+    nearest = min(groups.values(), key=unlike)
+    return tuple(sorted(nearest, key=lambda each: each.count))
 
 
 def _encoding(count: int, modality: str, model: str, device: str, devices: int) -> Quantity:
