@@ -226,6 +226,7 @@ def forecast(
         each_bytes = dim * (FLOAT16 if flat else 1) + _ROW
     shared = own.last.trained_bytes * recipe.lists * dim / (own.last.lists * own.last.dim)
     held = count * each_bytes + shared
+    blocks = _blocks(count, dim, node.cores)
     fill_s = own.line(lambda r: r.count, lambda r: r.count / r.filled_per_s * r.threads, count)
     hours = (
         encode,
@@ -235,7 +236,7 @@ def forecast(
     memory = (
         Quantity("encode", WORKING_MEMORY_BYTES, "measured", "a build of the demonstration"),
         own.quantity("train", own.line(_sample_of, lambda r: r.train_peak_bytes, sample)),
-        own.quantity("fill", own.line(_held_by, lambda r: r.fill_peak_bytes, held)),
+        own.quantity("fill", own.line(_held_by, _filled_beyond_blocks, held) + blocks),
         own.quantity("search", own.line(_held_by, lambda r: r.serving_bytes, held)),
     )
     rest = BYTES_PER_OBJECT[modality] - (FLOAT32 + FLOAT16) * DIMENSIONS["aion-demo"]
@@ -302,6 +303,19 @@ def _sample_of(row: IndexRates) -> float:
 
 def _held_by(row: IndexRates) -> float:
     return row.count * row.bytes_per_vector + row.trained_bytes
+
+
+def _blocks(count: int, dim: int, threads: int) -> float:
+    """Return the memory of the vectors that threads fill with, and of FAISS's copy of them."""
+    from indexer.fill import SHARD_VECTORS
+
+    return 2.0 * FLOAT32 * dim * min(count, threads * SHARD_VECTORS)
+
+
+def _filled_beyond_blocks(row: IndexRates) -> float:
+    """Return the memory of a filling that grows with what is held."""
+    blocks = _blocks(row.count, row.dim, row.threads)
+    return max(row.fill_peak_bytes - blocks, _held_by(row))
 
 
 def _training_of(row: IndexRates) -> float:

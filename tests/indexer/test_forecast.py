@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from indexer.cli import main
 from indexer.errors import ManifestError
+from indexer.fill import SHARD_VECTORS
 from indexer.forecast import (
     Forecast,
     IndexRates,
@@ -32,13 +33,16 @@ def rates(count: int, recipe: str = "ivf_pq4", dim: int = 192, lists: int = 32_7
         train_s=1e-10 * 40 * lists * lists**0.5 * dim,
         filled_per_s=40_000.0,
         train_peak_bytes=9.0 * 40 * lists * dim,
-        fill_peak_bytes=1e9 + 2.0 * (count * 41.0 + 5e6),
+        fill_peak_bytes=BLOCKS + 2.0 * (count * 41.0 + 5e6),
         bytes_per_vector=41.0,
         trained_bytes=5e6,
         serving_bytes=0.5 * (count * 41.0 + 5e6),
         source="a test",
     )
 
+
+BLOCKS = 2 * 4 * 192 * 2 * SHARD_VECTORS
+"""Bytes that two threads fill with: float32, twice."""
 
 MEASURED = (rates(5_000_000), rates(2_000_000, lists=16_384))
 
@@ -72,7 +76,7 @@ def test_a_machine_that_follows_the_rates_is_predicted() -> None:
     held = count * 41.0 + 1e7
     assert value(found.disk, "FAISS file") == pytest.approx(held)
     assert value(found.memory, "search") == pytest.approx(0.5 * held, rel=1e-6)
-    assert value(found.memory, "fill") == pytest.approx(1e9 + 2.0 * held, rel=1e-3)
+    assert value(found.memory, "fill") == pytest.approx(BLOCKS + 2.0 * held, rel=1e-3)
     assert value(found.memory, "train") == pytest.approx(9.0 * 40 * 65_536 * 192, rel=1e-6)
     assert value(found.disk, "vectors") == 2 * 192 * count
     assert {each.basis for each in found.hours} == {"estimated", "scaled"}
