@@ -100,7 +100,7 @@ SYSTEMS: Mapping[str, System] = {
         "Milvus Lite, IVF_SQ8",
         "test mode",
         ("milvus-lite", "pymilvus"),
-        (8, 16, 32, 64, 128),
+        (16, 32, 64, 128),
         _HUNDRED_THOUSAND,
         peers_on_disk.build_milvus,
         peers_on_disk.open_milvus,
