@@ -3,6 +3,10 @@
 # make test   environment with test extras, whole suite
 # make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
 # make quality  a sky of its own, its index, and docs/quality.md and docs/quality.json from it
+# make bench-scale  one million vectors, beside other libraries; about half an hour on two free cores
+# make bench-growth  one to ten million vectors, and searches with filters; about an hour
+#     Both go on where they were broken off, write benchmarks/results and docs/scale.md, and
+#     compare with benchmarks/budgets.toml.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,11 +16,12 @@ SEED ?= 7
 JOBS ?= 2
 QUALITY ?= var/quality
 SPECTRA ?= var/spectra
+SCALE ?= var/scale
 # So many sources have 2,000 spectra, and more images of either survey, in cells held out for tests.
 QUALITY_OBJECTS ?= 22000
 QUALITY_SEED ?= 2024
 
-.PHONY: demo index test quality spectra lint types browser clean
+.PHONY: demo index test quality spectra bench-scale bench-growth lint types browser clean
 
 demo: index
 	AION_SEARCH_INDEX=$(DEMO)/index AION_SEARCH_LABELS=$(DEMO)/sky/labels.parquet \
@@ -37,6 +42,19 @@ quality: $(VENV)/run.done $(QUALITY)/sky/labels.parquet
 
 spectra: $(VENV)/run.done
 	$(BIN)/python -m benchmarks.spectra $(SPECTRA) --docs docs
+
+bench-scale: $(VENV)/peers.done
+	$(BIN)/python -m benchmarks.scale peers $(SCALE)
+	$(BIN)/python -m benchmarks.scale rates
+	$(BIN)/python -m benchmarks.scale page
+	$(BIN)/python -m benchmarks.scale check peers
+
+bench-growth: $(VENV)/run.done
+	$(BIN)/python -m benchmarks.scale growth $(SCALE)
+	$(BIN)/python -m benchmarks.scale filtered $(SCALE)
+	$(BIN)/python -m benchmarks.scale rates
+	$(BIN)/python -m benchmarks.scale page
+	$(BIN)/python -m benchmarks.scale check growth filtered
 
 # Labels are written last: a sky without them was broken off, and cannot be gone on with.
 $(QUALITY)/sky/labels.parquet: | $(VENV)/run.done
@@ -62,6 +80,11 @@ $(VENV)/run.done: requirements.txt
 
 $(VENV)/test.done: $(VENV)/run.done pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[test]'
+	touch $@
+
+# Constrained, so that they leave the versions alone that the indexes are made with.
+$(VENV)/peers.done: $(VENV)/run.done benchmarks/requirements.txt
+	$(BIN)/python -m pip install --quiet -c requirements.txt -r benchmarks/requirements.txt
 	touch $@
 
 $(VENV)/browser.done: $(VENV)/test.done

@@ -23,17 +23,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.scale.data import SPACE, Data, K
 from benchmarks.search_latency import machine
 from benchmarks.synthetic_vectors import SyntheticVectors
 from indexer import ann
 from indexer.ann import recipes
 from indexer.fill import Filling, fill_segment, train_quantizer
-from indexer.layout import quantizer_file, segment_unit, space_unit
-from indexer.vectors import exact_scan, rerank, write_vectors
+from indexer.layout import quantizer_file, space_unit
+from indexer.vectors import rerank
 
-K = 10
 WARM_UP = 20
-_SPACE = "image"
 
 
 def written(root: Path, source: SyntheticVectors, count: int, asked: int) -> tuple[Filling, Any]:
@@ -44,16 +43,9 @@ def written(root: Path, source: SyntheticVectors, count: int, asked: int) -> tup
     filling, truth
         Where the vectors lie, and the rows of the `K` nearest of each query.
     """
-    filling = Filling(root, segment_unit(f"v{count}-d{source.dim}-s{source.seed}"), _SPACE, _SPACE)
-    truth_path = filling.vectors_path.with_name(f"truth-{asked}.npy")
-    if not filling.vectors_path.exists():
-        filling.vectors_path.parent.mkdir(parents=True, exist_ok=True)
-        write_vectors(filling.vectors_path, source.chunks(count), (count, source.dim))
-    if not truth_path.exists():
-        rows = np.arange(count)
-        _, found, _ = exact_scan(filling.vectors(), source.queries(asked), K, rows=rows)
-        np.save(truth_path, found)
-    return filling, np.load(truth_path)
+    data = Data(root, count, source.dim, source.seed, asked)
+    data.make()
+    return data.filling, data.truth()
 
 
 def searched(
@@ -114,9 +106,9 @@ def main() -> int:
     source = SyntheticVectors(given.dim, given.seed)
     filling, truth = written(given.folder, source, given.vectors, given.queries)
     lap("vectors")
-    space = space_unit(_SPACE)
+    space = space_unit(SPACE)
     (given.folder / space).mkdir(parents=True, exist_ok=True)
-    trained = train_quantizer(given.folder, space, {_SPACE: filling})
+    trained = train_quantizer(given.folder, space, {SPACE: filling})
     lap("train")
     fill_segment(filling, np.arange(given.vectors), trained)
     lap("fill")

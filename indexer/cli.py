@@ -17,6 +17,7 @@ from indexer.cli_align import align
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
+from indexer.cli_plan import plan
 from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, space_option, taken
 from indexer.cli_recalibrate import recalibrate
@@ -74,6 +75,7 @@ def main() -> None:
     """
 
 
+main.add_command(plan)
 main.add_command(align)
 main.add_command(discordant)
 main.add_command(properties)
@@ -98,18 +100,6 @@ native_weights_option = click.option(
     help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
     "none. Default: as the manifest says, else spectra-demo with the weights demo.",
 )
-
-
-@main.command()
-@click.argument("manifest", type=_PATH)
-@root_option
-def plan(manifest: Path, root: Path | None) -> None:
-    """Show what a build would read and make, without reading any content."""
-    from indexer.manifests import load_manifest
-    from indexer.plan import plan as make_plan
-    from indexer.reports import plan_text
-
-    click.echo(plan_text(make_plan(load_manifest(manifest, root=root))))
 
 
 @main.command()

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from aion_encoder.identity import named
+from indexer.forecast import Forecast, Node, Quantity
 from indexer.index_file import Index
 from indexer.plan import Plan
 from indexer.printing import aligned
@@ -11,7 +12,7 @@ from indexer.verify import Report
 if TYPE_CHECKING:
     from indexer.index_model import IndexInfo
 
-__all__ = ["info_text", "plan_text", "totals_text", "verify_text"]
+__all__ = ["forecast_text", "info_text", "plan_text", "totals_text", "verify_text"]
 
 
 def plan_text(plan: Plan) -> str:
@@ -55,6 +56,36 @@ def plan_text(plan: Plan) -> str:
             aligned(header, rows, set(header[2:])),
         ]
     )
+
+
+def forecast_text(forecast: Forecast, node: Node) -> str:
+    """Return hours, memory and disk of an index, and of each whether it is measured."""
+    lists = f" in {forecast.lists:,} lists" if forecast.lists else ""
+    parts = [
+        f"{forecast.count:,} objects, one vector of {forecast.dim} numbers each: "
+        f"{forecast.recipe}{lists}"
+    ]
+
+    def table(of: str, quantities: tuple[Quantity, ...], unit: str, scale: float) -> str:
+        rows = [
+            [each.name, f"{each.value / scale:,.2f}", each.basis, each.source]
+            for each in quantities
+        ]
+        return aligned([of, unit, "basis", "from"], rows, {unit})
+
+    hours = sum(each.value for each in forecast.hours)
+    disk = sum(each.value for each in forecast.disk)
+    parts += [
+        table("time", forecast.hours, "hours", 1.0) + f"\nin all {hours:,.1f} hours",
+        table("memory", forecast.memory, "GB", 1e9),
+        table("disk", forecast.disk, "GB", 1e9) + f"\nin all {disk / 1e9:,.0f} GB",
+    ]
+    parts += [
+        f"{each.name} needs {each.value / 1e9:,.1f} GB of memory, the node has "
+        f"{node.memory_bytes / 1e9:,.1f}"
+        for each in forecast.too_large_for(node)
+    ]
+    return "\n\n".join(parts)
 
 
 def info_text(index: Index) -> str:

@@ -1,0 +1,364 @@
+"""How long an index of so many objects takes, and what it needs, from measured rates.
+
+The rates are in ``rates.json``: what ``python -m benchmarks.scale rates`` took from measurements,
+and, where nothing was measured, estimates that say what they are made of.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from indexer.errors import ManifestError
+from indexer.plan import BYTES_PER_OBJECT, WORKING_MEMORY_BYTES
+
+__all__ = [
+    "DIMENSIONS",
+    "Basis",
+    "Forecast",
+    "IndexRates",
+    "Node",
+    "Quantity",
+    "forecast",
+    "index_rates",
+    "parse_node",
+]
+
+Basis = Literal["exact", "measured", "scaled", "estimated"]
+"""Of the format alone; measured as it is; scaled from measurements of other sizes; or estimated
+from arithmetic."""
+
+RATES = Path(__file__).with_name("rates.json")
+
+DIMENSIONS = {"aion-base": 768, "aion-large": 1024, "aion-xlarge": 2048, "aion-demo": 192}
+"""Of the vectors of the models whose rates there are."""
+
+FLOAT32, FLOAT16 = 4, 2
+_ROW = 8
+_NODE = re.compile(r"^\s*(\d+)\s*cores?\s*,\s*(\d+(?:\.\d+)?)\s*GB\s*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Node:
+    """What an index is filled and served by.
+
+    Attributes
+    ----------
+    cores
+        Of its processor.
+    memory_bytes
+        All of it.
+    """
+
+    cores: int
+    memory_bytes: float
+
+    def __post_init__(self) -> None:
+        if self.cores < 1 or self.memory_bytes <= 0:
+            raise ValueError(
+                f"a node has at least one core and some memory, got {self.cores} and "
+                f"{self.memory_bytes}"
+            )
+
+
+def parse_node(text: str) -> Node:
+    """Read a node from text such as ``2 cores, 24 GB``.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    found = _NODE.match(text)
+    if found is None:
+        raise ValueError(f"a node is given as '2 cores, 24 GB', got {text!r}")
+    return Node(int(found[1]), float(found[2]) * 1e9)
+
+
+@dataclass(frozen=True)
+class IndexRates:
+    """How one recipe trained, filled and served, where it was measured.
+
+    Attributes
+    ----------
+    recipe, count, dim, lists, threads
+        Of the measurement.
+    train_s
+        Seconds.
+    filled_per_s
+        Vectors, assignment, merging and writing included, by all threads.
+    train_peak_bytes, fill_peak_bytes
+        Largest anonymous memory above that of the empty process.
+    bytes_per_vector, trained_bytes
+        Of the FAISS file: what each vector takes, and what all share.
+    serving_bytes
+        Anonymous memory of a process that searches.
+    source
+        File of results, and what it was measured on.
+    """
+
+    recipe: str
+    count: int
+    dim: int
+    lists: int
+    threads: int
+    train_s: float
+    filled_per_s: float
+    train_peak_bytes: float
+    fill_peak_bytes: float
+    bytes_per_vector: float
+    trained_bytes: float
+    serving_bytes: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number of a forecast: hours or bytes.
+
+    Attributes
+    ----------
+    name
+        Of the step, or of what is held.
+    value
+        Hours, or bytes.
+    basis
+        How far it was measured.
+    source
+        Where it comes from.
+    """
+
+    name: str
+    value: float
+    basis: Basis
+    source: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an index will take.
+
+    Attributes
+    ----------
+    count, dim, recipe, lists
+        Of its vectors.
+    hours
+        Of the steps, one after the other.
+    memory
+        Largest anonymous bytes of each step, and of serving.
+    disk
+        Bytes that stay, and those that are needed only while it is built.
+    """
+
+    count: int
+    dim: int
+    recipe: str
+    lists: int
+    hours: tuple[Quantity, ...]
+    memory: tuple[Quantity, ...]
+    disk: tuple[Quantity, ...]
+
+    def too_large_for(self, node: Node) -> tuple[Quantity, ...]:
+        """Return what needs more memory than a node has."""
+        return tuple(each for each in self.memory if each.value > node.memory_bytes)
+
+
+@cache
+def _rates() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(RATES.read_text(encoding="utf-8"))
+    return found
+
+
+def index_rates() -> tuple[IndexRates, ...]:
+    """Return all measurements of training and filling."""
+    return tuple(IndexRates(**each) for each in _rates()["index"])
+
+
+def forecast(
+    count: int,
+    *,
+    dim: int,
+    modality: str,
+    model: str,
+    device: str,
+    devices: int,
+    node: Node,
+    rates: tuple[IndexRates, ...] | None = None,
+) -> Forecast:
+    """Predict hours, memory and disk.
+
+    Parameters
+    ----------
+    count, dim, modality
+        Of the objects, each with one vector.
+    model, device, devices
+        What encodes them: so many devices, or, of ``cpu``, the cores of the node.
+    node
+        Where they are indexed.
+    rates
+        Of `index_rates`, unless others are given.
+
+    Raises
+    ------
+    ManifestError
+        If no rate is known; the message names those that are.
+    """
+    # Imported here: FAISS is not needed by whoever only lists the files of a build.
+    from indexer.ann import recipe_for
+
+    recipe = recipe_for(count, dim)
+    measured = _most_alike(index_rates() if rates is None else rates, recipe.name, count, dim)
+    own = _Scaled(measured, count, dim)
+    encode = _encoding(count, modality, model, device, node.cores if device == "cpu" else devices)
+    flat = recipe.name == "flat"
+    training = 0.0 if flat else float(min(count, recipe.training_vectors))
+    work = training * _compared(recipe.name, recipe.lists) * dim
+    sample = training * dim
+    if recipe.name == "ivf_pq4":
+        each_bytes = own.last.bytes_per_vector
+    else:
+        each_bytes = dim * (FLOAT16 if flat else 1) + _ROW
+    shared = own.last.trained_bytes * recipe.lists * dim / (own.last.lists * own.last.dim)
+    held = count * each_bytes + shared
+    blocks = _blocks(count, dim, node.cores)
+    fill_s = own.line(lambda r: r.count, lambda r: r.count / r.filled_per_s * r.threads, count)
+    hours = (
+        encode,
+        own.quantity("train", own.line(_work_of, lambda r: r.train_s, work) / 3600.0),
+        own.quantity("fill", fill_s / node.cores / 3600.0),
+    )
+    memory = (
+        Quantity("encode", WORKING_MEMORY_BYTES, "measured", "a build of the demonstration"),
+        own.quantity("train", own.line(_sample_of, lambda r: r.train_peak_bytes, sample)),
+        own.quantity("fill", own.line(_held_by, _filled_beyond_blocks, held) + blocks),
+        own.quantity("search", own.line(_held_by, lambda r: r.serving_bytes, held)),
+    )
+    rest = BYTES_PER_OBJECT[modality] - (FLOAT32 + FLOAT16) * DIMENSIONS["aion-demo"]
+    usual = "usual sizes of the demonstration"
+    disk = (
+        Quantity("vectors", FLOAT16 * dim * count, "exact", "two bytes a number"),
+        own.quantity("FAISS file", held),
+        Quantity("catalogue and previews", rest * count, "estimated", usual),
+        Quantity("staged vectors", FLOAT32 * dim * count, "exact", "four bytes a number"),
+    )
+    return Forecast(count, dim, recipe.name, recipe.lists, hours, memory, disk)
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    """Measurements of one recipe and one dimension, carried to another size."""
+
+    measured: tuple[IndexRates, ...]
+    count: int
+    dim: int
+
+    @property
+    def last(self) -> IndexRates:
+        """The largest."""
+        return self.measured[-1]
+
+    def quantity(self, name: str, value: float) -> Quantity:
+        """Return a number that these measurements gave."""
+        same = any((each.count, each.dim) == (self.count, self.dim) for each in self.measured)
+        return Quantity(name, value, "measured" if same else "scaled", self.last.source)
+
+    def line(
+        self,
+        driver: Callable[[IndexRates], float],
+        value: Callable[[IndexRates], float],
+        at: float,
+    ) -> float:
+        """Return a value where its driver is `at`, from the line through what was measured.
+
+        Nothing where there is no work. What does not grow with the driver grows with the
+        dimension: it is made of blocks of vectors.
+        """
+        if at <= 0.0:
+            return 0.0
+        x = np.array([driver(each) for each in self.measured], float)
+        y = np.array([value(each) for each in self.measured], float)
+        slope, fixed = y[-1] / x[-1], 0.0
+        if len(x) > 1 and np.ptp(x) > 0.0:
+            # Shares count, so that the smallest measurement counts as much as the largest.
+            weights = 1.0 / np.maximum(y, 1e-9)
+            fit = np.polyfit(x, y, 1, w=weights)
+            if fit[0] > 0.0 and fit[1] > 0.0:
+                slope, fixed = float(fit[0]), float(fit[1])
+        return float(slope * at + fixed * self.dim / self.last.dim)
+
+
+def _work_of(row: IndexRates) -> float:
+    return _training_of(row) * _compared(row.recipe, row.lists) * row.dim
+
+
+def _sample_of(row: IndexRates) -> float:
+    return _training_of(row) * row.dim
+
+
+def _held_by(row: IndexRates) -> float:
+    return row.count * row.bytes_per_vector + row.trained_bytes
+
+
+def _blocks(count: int, dim: int, threads: int) -> float:
+    """Return the memory of the vectors that threads fill with, and of FAISS's copy of them."""
+    from indexer.fill import SHARD_VECTORS
+
+    return 2.0 * FLOAT32 * dim * min(count, threads * SHARD_VECTORS)
+
+
+def _filled_beyond_blocks(row: IndexRates) -> float:
+    """Return the memory of a filling that grows with what is held."""
+    blocks = _blocks(row.count, row.dim, row.threads)
+    return max(row.fill_peak_bytes - blocks, _held_by(row))
+
+
+def _training_of(row: IndexRates) -> float:
+    from indexer.ann import Recipe
+
+    return float(min(row.count, Recipe(row.recipe, row.lists).training_vectors))
+
+
+def _compared(recipe: str, lists: int) -> float:
+    """Return with how many centres k-means compares a vector: in two levels with few."""
+    return math.sqrt(lists) if recipe == "ivf_pq4" else float(lists)
+
+
+def _most_alike(
+    rates: tuple[IndexRates, ...], recipe: str, count: int, dim: int
+) -> tuple[IndexRates, ...]:
+    """Return the measurements that are most like what is asked: of its recipe, if there are any."""
+    groups: dict[tuple[str, int], list[IndexRates]] = {}
+    for each in rates:
+        groups.setdefault((each.recipe, each.dim), []).append(each)
+    if not groups:
+        raise ManifestError(
+            "rates.json must hold a measurement of an index, got none; make one with "
+            "python -m benchmarks.scale growth, and write it with python -m benchmarks.scale rates"
+        )
+
+    def unlike(group: list[IndexRates]) -> tuple[bool, float]:
+        far = abs(math.log(group[0].dim / dim))
+        far += min(abs(math.log(each.count / count)) for each in group)
+        return group[0].recipe != recipe, far
+
+    nearest = min(groups.values(), key=unlike)
+    return tuple(sorted(nearest, key=lambda each: each.count))
+
+
+def _encoding(count: int, modality: str, model: str, device: str, devices: int) -> Quantity:
+    known = [each for each in _rates()["encode"] if each["model"] == model]
+    for each in known:
+        if (each["device"], each["modality"]) == (device, modality):
+            hours = count / (each["per_s"] * devices) / 3600.0
+            return Quantity("encode", hours, each["basis"], each["source"])
+    named = sorted({f"{each['modality']} on {each['device']}" for each in known})
+    raise ManifestError(
+        f"no rate is known of {model} for {modality} on {device}; known: "
+        f"{', '.join(named) or 'none'}"
+    )
