@@ -76,6 +76,8 @@ def assemble(
             [segments[e.release].rows.column("object_class")[e.row].as_py() for e in found]
         ),
         modality=_texts([each.modality for each in found]),
+        folded=np.array([len(each.folded) for each in found], np.int64),
+        folded_keys=_texts([";".join(each.folded) for each in found]),
         link=_texts([page[0]["url"] if page else "" for page in pages]),
     )
 
