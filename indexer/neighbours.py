@@ -16,7 +16,7 @@ from indexer.vectors import exact_scan, pair_scores
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
 
-__all__ = ["Neighbour", "key_of", "lists_to_visit", "nearest", "vector_of"]
+__all__ = ["Asked", "Neighbour", "key_of", "lists_to_visit", "nearest", "vector_of"]
 
 SPARE = 8
 """Fetched beyond what is wanted: the order of the stored scores can differ in the last digit."""
@@ -24,7 +24,7 @@ SPARE = 8
 GROWTH = 4
 
 EXACT_SURVIVORS = 20_000
-"""Rows of a segment that pass filters up to which each is scored, where there are inverted lists."""
+"""Rows of a segment that pass filters up to which each is scored; inverted lists above."""
 
 STANDS = 0.98
 """Share of the best hits that four times the lists must leave, for the answer to be taken."""
@@ -124,7 +124,7 @@ def lists_to_visit(ann: "AnnIndex", survivors: int) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class Asked:
     """What is asked of one segment: at least the `wanted` best, and all that tie with the last."""
 
     ann: "AnnIndex"
@@ -235,7 +235,7 @@ def _of_segment(
     if not wanted:
         return []
     bits = None if allowed is None or survivors == ann.count else allowed.bits
-    asked = _Asked(ann, rows, vectors, vector, wanted, survivors, bits)
+    asked = Asked(ann, rows, vectors, vector, wanted, survivors, bits)
     if ann.recipe.name == "flat":
         found = asked.compared()
     elif lists_to_visit(ann, survivors) == 0 and positions is not None:

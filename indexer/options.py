@@ -1,6 +1,6 @@
 """How to search."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aion_encoder.observations import MODALITIES
@@ -45,7 +45,7 @@ class SearchOptions:
     bridge: Bridge = "auto"
     releases: tuple[str, ...] = ()
     exclude_source: bool = False
-    filters: Filters = Filters()
+    filters: Filters = field(default_factory=Filters)
     fold_duplicates: bool = False
 
     def __post_init__(self) -> None:
