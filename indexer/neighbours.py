@@ -113,14 +113,20 @@ def lists_to_visit(ann: "AnnIndex", survivors: int) -> int:
     Parameters
     ----------
     survivors
-        Vectors that may be found, of `ann.count`. The fewer, the more lists hold as many of them
-        as the usual ones hold of all: in proportion to the inverse square root, which kept 0.95 of
-        the true ten nearest from one half down to a thousandth.
+        Vectors that may be found, of `ann.count`.
     """
     if ann.recipe.name == "flat" or (survivors < ann.count and survivors <= EXACT_SURVIVORS):
         return 0
-    more = sqrt(ann.count / survivors)
-    return min(ann.recipe.lists, ceil(more * ann.default_nprobe))
+    return _usual_lists(ann, survivors)
+
+
+def _usual_lists(ann: "AnnIndex", survivors: int) -> int:
+    """Return how many lists to visit: the more, the fewer vectors of each may be found.
+
+    In proportion to the inverse square root, which kept 0.95 of the true ten nearest from one half
+    down to a thousandth where what passed was random.
+    """
+    return min(ann.recipe.lists, ceil(sqrt(ann.count / survivors) * ann.default_nprobe))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,7 +187,7 @@ class Asked:
         taken only when `GROWTH` times the lists leave it as it is.
         """
         fetch = self.ann.recipe.candidates(self.wanted) + SPARE
-        nprobe = lists_to_visit(self.ann, self.survivors)
+        nprobe = _usual_lists(self.ann, self.survivors)
         before: np.ndarray[Any, Any] | None = None
         while True:
             found = self.scored(fetch, nprobe)

@@ -1,5 +1,7 @@
 """Filters as values and as text."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,7 +10,9 @@ from hypothesis import strategies as st
 from aion_encoder.observations import MODALITIES
 from indexer.errors import QueryError
 from indexer.filters import Filters, Has, OneOf, Range, parse_filters
+from indexer.folding import FOLD_RADIUS_ARCSEC
 from indexer.moc_text import moc_ranges, moc_text
+from indexer.neighbours import EXACT_SURVIVORS
 from indexer.row_sets import RowSet
 from indexer.sky_regions import Box, Cone, Moc
 
@@ -20,7 +24,7 @@ GOLDEN = [
     ("-1 < pmra_mas_yr < 1.0", "-1<pmra_mas_yr<1"),
     ("pmra_mas_yr>\u22125", "pmra_mas_yr>-5"),
     ("object_class = QSO, GALAXY,QSO", "object_class=GALAXY,QSO"),
-    ('object_class="Seyfert 1","a;b, \\"c\\""', 'object_class="a;b, \\"c\\"",Seyfert 1'),
+    ('object_class="Seyfert 1","a;b, \\"c\\""', 'object_class=Seyfert 1,"a;b, \\"c\\""'),
     ("redshift_ok=true", "redshift_ok=true"),
     ("|b|>=20", "|b|>=20"),
     ("|b| < 30; |b|>10", "10<|b|<30"),
@@ -173,10 +177,11 @@ def test_limits_have_the_precision_of_the_values():
 def test_coverage_maps_are_those_of_mocpy(drawn):
     from mocpy import MOC
 
-    written = " ".join(f"{order}/{cell % (12 * 4**order)}" for order, cell in drawn)
-    theirs = MOC.from_string(written, "ascii")
-    ranges = moc_ranges(written)
-    np.testing.assert_array_equal(ranges, theirs.to_depth29_ranges.astype(np.int64))
+    cells = [(order, cell % (12 * 4**order)) for order, cell in drawn]
+    orders = np.array([order for order, _ in cells], np.uint8)
+    theirs = MOC.from_healpix_cells(np.array([cell for _, cell in cells], np.uint64), orders, 29)
+    ranges = moc_ranges(" ".join(f"{order}/{cell}" for order, cell in cells))
+    np.testing.assert_array_equal(ranges, theirs.to_depth29_ranges)
     again = MOC.from_string(moc_text(ranges), "ascii")
     np.testing.assert_array_equal(again.to_depth29_ranges, theirs.to_depth29_ranges)
 
@@ -197,3 +202,17 @@ def test_row_sets(total, seed, most):
         if count <= most:
             np.testing.assert_array_equal(places, np.flatnonzero(mask[vectors_of]))
         assert made.among(vectors_of, most) == (count, places) or places is not None
+
+
+def test_the_texts_of_the_documentation_are_canonical():
+    page = (Path(__file__).parents[2] / "docs" / "filters.md").read_text()
+    table = [line for line in page.splitlines() if line.startswith("| `")]
+    texts = [line.split("`")[1].replace("\\|", "|") for line in table]
+    assert len(texts) == 12
+    for text in texts:
+        assert parse_filters(text).text == text
+    same = "cone(10:00:24 +02:12:00, 0.5arcmin)"
+    assert same in page
+    assert parse_filters(same).text in texts
+    assert f"at most {EXACT_SURVIVORS:,} of its" in " ".join(page.split())
+    assert f"within {FOLD_RADIUS_ARCSEC:g} arcsec of each other" in page
