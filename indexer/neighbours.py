@@ -26,8 +26,18 @@ GROWTH = 4
 EXACT_SURVIVORS = 20_000
 """Rows of a segment that pass filters up to which each is scored; inverted lists above."""
 
+EXACT_IN_DOUBT = 200_000
+"""The same where the lists were asked, and their answer does not hold: see `Asked.filtered`."""
+
 STANDS = 0.98
 """Share of the best hits that four times the lists must leave, for the answer to be taken."""
+
+MOST_CANDIDATES = 20_000
+"""Candidates of one search beyond which no more are fetched."""
+
+SPREADS = 2.0
+"""By so many standard deviations of the codes' errors the worst candidate must score less than the
+last of the best, so that none was missed for its code alone."""
 
 ROUNDING = 1e-5
 """More than stored and exact scores of one pair can differ without approximation."""
@@ -149,8 +159,11 @@ class Asked:
         count = int(counts[0])
         chosen = found[0, :count]
         scores = pair_scores(self.vectors[np.searchsorted(self.rows, chosen)], self.vector)
-        worst = float(stored[0, count - 1]) if count else -np.inf
-        return _Scored(chosen, _at_most_1(scores), worst)
+        # Where fewer were found than were asked for, there are no others in these lists.
+        all_found = count < fetch or count >= self.survivors
+        worst = -np.inf if all_found else float(stored[0, count - 1])
+        spread = float(np.std(scores - stored[0, :count])) if count else 0.0
+        return _Scored(chosen, _at_most_1(scores), worst, spread)
 
     def compared(self) -> "_Scored":
         """Compare with every vector that may be found, as FAISS holds it."""
@@ -158,10 +171,7 @@ class Asked:
         while True:
             found = self.scored(fetch)
             # What was not fetched scores at most the last stored score; a tie may lie beyond it.
-            if (
-                len(found.rows) >= self.survivors
-                or found.worst < found.last(self.wanted) - ROUNDING
-            ):
+            if found.worst < found.last(self.wanted) - ROUNDING:
                 return found
             fetch *= GROWTH
 
@@ -174,42 +184,82 @@ class Asked:
             )
             count = int(counts[0])
             capped = _at_most_1(scores[0, :count])
-            found = _Scored(rows[0, :count], capped, float(capped[-1]))
-            if count >= self.survivors or found.worst < found.last(self.wanted):
+            worst = float(capped[-1]) if count < self.survivors else -np.inf
+            found = _Scored(rows[0, :count], capped, worst, 0.0)
+            if found.worst < found.last(self.wanted):
                 return found
             fetch *= GROWTH
 
     def in_lists(self) -> "_Scored":
-        """Visit inverted lists, more where these hold too few.
-
-        Where filters leave some vectors out, those that pass can lie in other lists than those
-        near the query, and then the first lists hold some, but not the best. So the answer is
-        taken only when `GROWTH` times the lists leave it as it is.
-        """
+        """Visit inverted lists, more where these hold too few."""
         fetch = self.ann.recipe.candidates(self.wanted) + SPARE
-        nprobe = _usual_lists(self.ann, self.survivors)
-        before: np.ndarray[Any, Any] | None = None
+        nprobe = self.ann.default_nprobe
         while True:
             found = self.scored(fetch, nprobe)
-            if nprobe >= self.ann.recipe.lists:
+            if len(found.rows) >= self.wanted or nprobe >= self.ann.recipe.lists:
                 return found
-            if len(found.rows) >= self.wanted:
-                if self.bits is None:
-                    return found
-                best = found.best(self.wanted)
-                if before is not None and np.isin(best, before).sum() >= STANDS * self.wanted:
-                    return found
-                before = best
             nprobe = min(self.ann.recipe.lists, GROWTH * nprobe)
+
+    def filtered(self, positions: np.ndarray[Any, Any] | None) -> "_Scored":
+        """Visit the inverted lists of vectors of which not all may be found.
+
+        Those that may can lie in other lists than those near the query: then the first lists hold
+        some, but not the best. They can also all be so far from it that their codes do not tell
+        them apart. So the answer is taken when `GROWTH` times the lists leave it as it is, and no
+        candidate was nearly as good as the best; else all are scored, if they are not too many.
+
+        Parameters
+        ----------
+        positions
+            Where those that may be found stand; None if they are too many to score.
+        """
+        fetch = min(self.survivors, self.ann.recipe.candidates(self.wanted) + SPARE)
+        nprobe = _usual_lists(self.ann, self.survivors)
+        found = self.scored(fetch, nprobe)
+        while True:
+            before = found.best(self.wanted)
+            deep = found.is_deep(self.wanted)
+            everywhere = nprobe >= self.ann.recipe.lists
+            if everywhere and (deep or fetch >= self.survivors):
+                return found
+            if not deep:
+                fetch = min(self.survivors, GROWTH * fetch)
+            if deep or not everywhere:
+                nprobe = min(self.ann.recipe.lists, GROWTH * nprobe)
+            found = self.scored(fetch, nprobe)
+            stands = np.isin(found.best(self.wanted), before).sum() >= STANDS * self.wanted
+            if stands and found.is_deep(self.wanted):
+                return found
+            if positions is not None:
+                return self.scanned(positions)
+            if fetch > MOST_CANDIDATES:
+                # What is missed now is as near as what is found, to the third digit.
+                return found
 
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """Rows with their exact scores; what is not among them scores at most `worst`, or nearly so."""
+    """Rows with their exact scores.
+
+    Attributes
+    ----------
+    worst
+        Stored score of the last of them, which what was not fetched has at most; -inf if there is
+        nothing else.
+    spread
+        Standard deviation of stored scores about exact ones.
+    """
 
     rows: np.ndarray[Any, Any]
     scores: np.ndarray[Any, Any]
     worst: float
+    spread: float
+
+    def is_deep(self, wanted: int) -> bool:
+        """Say whether what was not fetched is worse than the best by more than codes err."""
+        if len(self.rows) < wanted:
+            return False
+        return self.worst + SPREADS * self.spread <= self.last(wanted)
 
     def best(self, wanted: int) -> np.ndarray[Any, Any]:
         return self.rows[np.argsort(-self.scores, kind="stable")[:wanted]]
@@ -236,7 +286,7 @@ def _of_segment(
     rows, vectors = segment.vectors(space, modality)
     survivors, positions = ann.count, None
     if allowed is not None:
-        survivors, positions = allowed.among(rows, EXACT_SURVIVORS)
+        survivors, positions = allowed.among(rows, EXACT_IN_DOUBT)
     wanted = min(wanted, survivors)
     if not wanted:
         return []
@@ -246,8 +296,10 @@ def _of_segment(
         found = asked.compared()
     elif lists_to_visit(ann, survivors) == 0 and positions is not None:
         found = asked.scanned(positions)
-    else:
+    elif bits is None:
         found = asked.in_lists()
+    else:
+        found = asked.filtered(positions)
     order = np.argsort(-found.scores, kind="stable")
     if len(order) > wanted:
         last = found.scores[order[wanted - 1]]

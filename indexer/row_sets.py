@@ -50,11 +50,11 @@ class RowSet:
         # Most often few bytes hold any row; only these are unpacked.
         bytes_used = np.flatnonzero(self.bits)
         places = np.flatnonzero(np.unpackbits(self.bits[bytes_used], bitorder="little"))
-        return (bytes_used[places >> 3] << 3) + (places & 7)
+        return np.asarray((bytes_used[places >> 3] << 3) + (places & 7))
 
     def holds(self, rows: Int64[np.ndarray, " n"]) -> Bool[np.ndarray, " n"]:
         """Say of each of some rows whether it is in the set."""
-        return (self.bits[rows >> 3] >> (rows & 7).astype(np.uint8) & 1).astype(bool)
+        return np.asarray(self.bits[rows >> 3] >> (rows & 7).astype(np.uint8) & 1, dtype=bool)
 
     def among(
         self, rows: Int64[np.ndarray, " n"], most: int
