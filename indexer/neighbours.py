@@ -262,9 +262,11 @@ class _Scored:
         return self.worst + SPREADS * self.spread <= self.last(wanted)
 
     def best(self, wanted: int) -> np.ndarray[Any, Any]:
-        return self.rows[np.argsort(-self.scores, kind="stable")[:wanted]]
+        """Return the rows of the best."""
+        return np.asarray(self.rows[np.argsort(-self.scores, kind="stable")[:wanted]])
 
     def last(self, wanted: int) -> float:
+        """Return the score of the last of the best."""
         return float(-np.partition(-self.scores, wanted - 1)[wanted - 1])
 
 

@@ -208,7 +208,7 @@ class Passing:
 
 def _kinds(index: Index) -> dict[str, str]:
     """Return the columns of all releases that filters know: number, text or flag."""
-    found = {}
+    found: dict[str, str] = {}
     for segment in index.segments.values():
         for field in segment.rows.schema:
             kind = _kind(field.type)

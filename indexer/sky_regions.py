@@ -191,7 +191,7 @@ class Box:
         # A meridian ends at the poles: beyond a right angle these are what is nearest of it.
         to_meridian = np.degrees(np.arcsin(np.cos(np.radians(lat)) * np.sin(np.radians(apart))))
         away = np.where(apart < 90.0, to_meridian, 90.0 - np.abs(lat))
-        return np.minimum(in_lat, np.where(inside, away, -away))
+        return np.asarray(np.minimum(in_lat, np.where(inside, away, -away)))
 
 
 def band_margin(

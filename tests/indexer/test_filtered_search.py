@@ -1,6 +1,7 @@
 """Filters inside every way of searching, and hits at one place as one."""
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -337,6 +338,12 @@ def test_where_is_an_option(small_index: Path, tmp_path: Path) -> None:
     )
     assert all(hit["magnitude"] < 17.0 for hit in answer["hits"])
     assert any(hit["folded"] for hit in answer["hits"])
+    shown = run("search", small_index, "--object", key, "--where", "magnitude<17")
+    assert "\nfilters: magnitude<17\n" in shown.output
+    assert "folded" not in shown.output
+    shown = run("search", small_index, "--object", key, "--fold-duplicates")
+    assert "filters" not in shown.output
+    assert re.search(r"\bfolded\n *1 ", shown.output)
     bad = run("search", small_index, "--object", key, "--where", "magnitude<faint")
     assert bad.exit_code == 2
     assert "magnitude needs a number, got 'faint'" in bad.output
