@@ -24,7 +24,11 @@ SPARE = 8
 GROWTH = 4
 
 EXACT_SURVIVORS = 20_000
-"""Rows of a segment that pass filters up to which each is scored; inverted lists above."""
+"""Rows of a segment that pass filters up to which each is scored; inverted lists above.
+
+Where the times cross: of 400,000 vectors of 192 dimensions 12,000 took 9 ms, and 18 ms in product
+codes, 40,000 took 30 and 11 ms; of 100,000 they crossed at 10,000, with 6 ms.
+"""
 
 EXACT_IN_DOUBT = 200_000
 """The same where the lists were asked, and their answer does not hold: see `Asked.filtered`."""
@@ -272,7 +276,7 @@ class _Scored:
 
 def _at_most_1(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     # Rounding to float16 leaves lengths a little off 1; no cosine is more than 1.
-    return np.minimum(scores, 1.0)
+    return np.asarray(np.minimum(scores, 1.0))
 
 
 def _of_segment(
