@@ -12,7 +12,7 @@ from indexer.hits import Hits
 from indexer.index_file import Index, Segment
 from indexer.queries import Query
 
-__all__ = ["assemble", "links_out"]
+__all__ = ["assemble", "known_of", "links_out"]
 
 
 def links_out(segment: Segment, row: int) -> list[dict[str, str]]:
@@ -30,6 +30,32 @@ def links_out(segment: Segment, row: int) -> list[dict[str, str]]:
         if needed <= set(values):
             pages.append({"label": page.label, "url": page.url.format(**values)})
     return pages
+
+
+def known_of(segments: Mapping[str, Segment], found: Sequence[Found]) -> dict[str, Any]:
+    """Return what the catalogue knows of objects that were found: columns of `Hits`.
+
+    Parameters
+    ----------
+    segments
+        By release; those of all that was found.
+    """
+
+    def numbers(name: str, dtype: str) -> np.ndarray[Any, Any]:
+        return np.array([segments[each.release].column(name)[each.row] for each in found], dtype)
+
+    pages = [links_out(segments[each.release], each.row) for each in found]
+    return {
+        "object_id": _texts([segments[each.release].object_id(each.row) for each in found]),
+        "ra_deg": numbers("ra_deg", "f8"),
+        "dec_deg": numbers("dec_deg", "f8"),
+        "redshift": numbers("redshift", "f4"),
+        "magnitude": numbers("magnitude", "f4"),
+        "object_class": _texts(
+            [segments[e.release].rows.column("object_class")[e.row].as_py() for e in found]
+        ),
+        "link": _texts([page[0]["url"] if page else "" for page in pages]),
+    }
 
 
 def assemble(
@@ -52,31 +78,20 @@ def assemble(
         How; `own` is the modality of the query that was compared.
     """
     segments = {name: index.segment(name) for name in {each.release for each in found}}
-
-    def numbers(name: str, dtype: str) -> np.ndarray[Any, Any]:
-        return np.array([segments[each.release].column(name)[each.row] for each in found], dtype)
-
-    pages = [links_out(segments[each.release], each.row) for each in found]
     return Hits(
         query=query,
         receipt=receipt,
         key=_texts([each.key for each in found]),
         release=_texts([each.release for each in found]),
-        object_id=_texts([segments[each.release].object_id(each.row) for each in found]),
         rank=np.arange(1, len(found) + 1, dtype=np.int64),
         score=np.array([each.score for each in found], np.float32),
         percentile=_percentiles(index, query, found, own, space),
         bridge=_texts([bridge] * len(found)),
         via=_texts([each.reached.via if each.reached else "" for each in found]),
-        ra_deg=numbers("ra_deg", "f8"),
-        dec_deg=numbers("dec_deg", "f8"),
-        redshift=numbers("redshift", "f4"),
-        magnitude=numbers("magnitude", "f4"),
-        object_class=_texts(
-            [segments[e.release].rows.column("object_class")[e.row].as_py() for e in found]
-        ),
         modality=_texts([each.modality for each in found]),
-        link=_texts([page[0]["url"] if page else "" for page in pages]),
+        folded=np.array([len(each.folded) for each in found], np.int64),
+        folded_keys=_texts([";".join(each.folded) for each in found]),
+        **known_of(segments, found),
     )
 
 

@@ -1,6 +1,6 @@
 """How a query in one modality reaches another: through links, or through the space ``shared``."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from indexer.index_file import Index
 from indexer.index_model import bits_of, modality_of
 from indexer.neighbours import Neighbour, key_of, nearest
 from indexer.queries import Query
+from indexer.row_sets import RowSet
 
 __all__ = ["Found", "Reached", "chosen_bridge", "linked", "partners_in"]
 
@@ -39,7 +40,17 @@ class Reached:
 
 @dataclass(frozen=True)
 class Found:
-    """One object that was found, and how; `modality` is the one that was asked for."""
+    """One object that was found, and how.
+
+    Attributes
+    ----------
+    modality
+        The one that was asked for.
+    reached
+        Where a linked hit comes from.
+    folded
+        Keys of the other hits at its place that it stands for, the best first.
+    """
 
     key: str
     release: str
@@ -47,6 +58,7 @@ class Found:
     modality: str
     score: float
     reached: Reached | None = None
+    folded: tuple[str, ...] = ()
 
 
 def partners_in(
@@ -78,6 +90,8 @@ def linked(
     direct: Sequence[Found],
     skip: Collection[tuple[str, int]],
     banned: Collection[tuple[str, int]],
+    allowed: Mapping[str, RowSet] | None = None,
+    passes: Callable[[Found], bool] = lambda _: True,
 ) -> list[Found]:
     """Find objects of another modality through neighbours in the query's own.
 
@@ -100,6 +114,11 @@ def linked(
         Neighbours that do not count: the query itself.
     banned
         Objects that may be neither neighbour nor hit.
+    allowed
+        Rows that may be neighbours, by release; those whose counterparts all do not pass need not
+        be. Default: all.
+    passes
+        Says whether a counterpart may be a hit.
 
     Returns
     -------
@@ -118,11 +137,12 @@ def linked(
             modality=own,
             releases=own_releases,
             skip=set(skip) | set(banned),
+            allowed=allowed,
         )
         found = {(hit.release, hit.row): hit for hit in direct}
         for hit in _counterparts(index, neighbours, to, releases):
             place = (hit.release, hit.row)
-            if place not in found and place not in banned:
+            if place not in found and place not in banned and passes(hit):
                 found[place] = hit
         first = {(hit.release, hit.row) for hit in direct}
         ranked = sorted(

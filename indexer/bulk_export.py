@@ -200,6 +200,7 @@ EMPTY_TYPES = {
     "dec_deg": "f8",
     "redshift": "f4",
     "magnitude": "f4",
+    "folded": "i8",
 }
 """Types of the columns that hold no text, so that every batch has one schema."""
 

@@ -17,8 +17,8 @@ from jaxtyping import Float64, Int64
 from indexer.arrow_tables import write_arrow, write_parquet
 from indexer.hats_catalog import HEALPIX_COLUMN, HEALPIX_ORDER, write_hats
 from indexer.layout import catalog_dir, keys_file, rows_file, unplaced_file
-from indexer.links import unit_sphere
 from indexer.proper_motion import motion_columns
+from indexer.sky_regions import separation_arcsec
 
 __all__ = ["SERVED_COLUMNS", "Ordered", "cone", "find_id", "healpix_of", "ordered", "write_catalog"]
 
@@ -40,7 +40,6 @@ SERVED_COLUMNS = pa.schema(
 """Columns of `rows.arrow`, in order. Unknown numbers are NaN, unknown texts are empty. Releases
 with proper motions have those of `indexer.proper_motion` as well."""
 
-_ARCSEC = np.pi / 180.0 / 3600.0
 _CONE_CELLS_DEPTH = 12
 
 
@@ -188,9 +187,7 @@ def cone(
         for start, stop in _cell_ranges(centre_deg, radius_arcsec)
     ]
     rows = np.unique(np.concatenate([np.empty(0, np.int64), *candidates]).astype(np.int64))
-    centre = unit_sphere(np.array([centre_deg[0]]), np.array([centre_deg[1]]))
-    chords = np.linalg.norm(unit_sphere(ra_deg[rows], dec_deg[rows]) - centre, axis=1)
-    separation = 2.0 * np.arcsin(np.clip(0.5 * chords, 0.0, 1.0)) / _ARCSEC
+    separation = separation_arcsec(ra_deg[rows], dec_deg[rows], centre_deg)
     inside = separation <= radius_arcsec
     rows, separation = rows[inside], separation[inside]
     order = np.lexsort((rows, separation))

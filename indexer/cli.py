@@ -22,6 +22,7 @@ from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, space_option, taken
 from indexer.cli_recalibrate import recalibrate
 from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
+from indexer.filters import parse_filters
 from indexer.options import LARGEST_K, SearchOptions
 from indexer.software import software_version
 
@@ -219,6 +220,19 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options of a search."""
     for option in (
         click.option(
+            "--fold-duplicates",
+            is_flag=True,
+            help="Show only the best of the hits within 2 arcsec of each other.",
+        ),
+        click.option(
+            "--where",
+            multiple=True,
+            metavar="FILTER",
+            help="What every hit meets, such as 'redshift>0.1', 'object_class=GALAXY,QSO', "
+            "'has(spectrum)', 'cone(150.1,2.2,5arcmin)' or '|b|>20'; may be repeated. All forms: "
+            "docs/filters.md.",
+        ),
+        click.option(
             "--leave-out-source",
             is_flag=True,
             help="Leave out every object of the query's source, not only the query itself.",
@@ -273,6 +287,8 @@ def search(
     bridge: Any,
     releases: tuple[str, ...],
     leave_out_source: bool,
+    where: tuple[str, ...],
+    fold_duplicates: bool,
     **values: Any,
 ) -> None:
     """Find what is most similar to an object or to a file.
@@ -284,7 +300,13 @@ def search(
     asked = taken(values, more)
     form = chosen_format(form, output)
     options = SearchOptions(
-        k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
+        k=k,
+        to=to,
+        bridge=bridge,
+        releases=releases,
+        exclude_source=leave_out_source,
+        filters=parse_filters(*where),
+        fold_duplicates=fold_duplicates,
     )
     searcher = open_searcher(index, weights=weights, native_weights=native_weights)
     hits = searcher.search(query_of(searcher, asked), options)
@@ -323,6 +345,8 @@ def export(
     bridge: Any,
     releases: tuple[str, ...],
     leave_out_source: bool,
+    where: tuple[str, ...],
+    fold_duplicates: bool,
 ) -> None:
     """Write the neighbours of every object of a list to OUT (.csv .ecsv .fits .vot .parquet).
 
@@ -334,7 +358,13 @@ def export(
     from indexer.search import open_searcher
 
     options = SearchOptions(
-        k=k, to=to, bridge=bridge, releases=releases, exclude_source=leave_out_source
+        k=k,
+        to=to,
+        bridge=bridge,
+        releases=releases,
+        exclude_source=leave_out_source,
+        filters=parse_filters(*where),
+        fold_duplicates=fold_duplicates,
     )
     identifiers = read_identifiers(objects, column)
     source = {"file": objects.name, "sha256": hashlib.sha256(objects.read_bytes()).hexdigest()}

@@ -44,6 +44,8 @@ HIT_COLUMNS = (
     HitColumn("magnitude", "phot.mag", "Magnitude in the release's own band", "mag"),
     HitColumn("object_class", "src.class", "Class in the release's catalogue"),
     HitColumn("modality", "meta.code", "Which observation of the object was found"),
+    HitColumn("folded", "meta.number", "How many other hits at its place it stands for"),
+    HitColumn("folded_keys", "meta.id.assoc", "Keys of those, joined by semicolons"),
     HitColumn("link", "meta.ref.url", "Page of the object at its survey"),
 )
 
@@ -76,6 +78,9 @@ class Hits:
         From the catalogue; NaN where unknown.
     object_class, modality, link
         Class (empty where unknown), the modality that was found, and the survey's page.
+    folded, folded_keys
+        Of how many other hits within 2 arcsec it is the best, and their keys, joined by
+        semicolons; 0 and empty unless `SearchOptions.fold_duplicates` was asked for.
     """
 
     query: Query
@@ -94,6 +99,8 @@ class Hits:
     magnitude: Floats
     object_class: Texts
     modality: Texts
+    folded: NDArray[np.int64]
+    folded_keys: Texts
     link: Texts
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from jaxtyping import Float32, Int64
 
 from indexer.index_file import Index
 from indexer.neighbours import SPARE
+from indexer.row_sets import RowSet
 from indexer.vectors import exact_scan, rerank
 
 __all__ = [
@@ -134,5 +135,6 @@ def _of_segment(
         places = np.searchsorted(rows, allowed)
         return exact_scan(stored, vectors, k, rows=rows, positions=places)
     ann = segment.ann(modality, modality)
-    _, candidates, counts = ann.search(vectors, ann.recipe.candidates(k) + SPARE, allowed=allowed)
+    bits = RowSet.of(allowed, len(segment)).bits
+    _, candidates, counts = ann.search(vectors, ann.recipe.candidates(k) + SPARE, allowed=bits)
     return rerank(stored, vectors, candidates, counts, k, rows=rows)

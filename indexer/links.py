@@ -204,10 +204,13 @@ class PairLinks:
         order = np.argsort(self.row_b, kind="stable")
         object.__setattr__(self, "_by_b", (self.row_b[order], self.row_a[order]))
 
+    def of(self, release: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
+        """Return the linked rows of one of the two releases, ascending, and those of the other."""
+        return (self.row_a, self.row_b) if release == self.releases[0] else self._by_b
+
     def partners(self, release: str, rows: Int64[np.ndarray, " m"]) -> Int64[np.ndarray, " m"]:
         """Return the row of the other release that each row is linked to, or -1."""
-        forward = release == self.releases[0]
-        mine, other = (self.row_a, self.row_b) if forward else self._by_b
+        mine, other = self.of(release)
         rows = np.asarray(rows, dtype=np.int64)
         if not len(mine):
             return np.full(len(rows), -1, dtype=np.int64)

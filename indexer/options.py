@@ -1,10 +1,11 @@
 """How to search."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aion_encoder.observations import MODALITIES
 from indexer.errors import QueryError
+from indexer.filters import Filters
 
 __all__ = ["LARGEST_K", "Bridge", "SearchOptions"]
 
@@ -31,6 +32,12 @@ class SearchOptions:
         Where the hits may come from; by default everywhere.
     exclude_source
         Leave out every object of the query's source, not only the query itself.
+    filters
+        Conditions that every hit meets; they are part of the search, so that k hits come if as
+        many objects pass.
+    fold_duplicates
+        Show only the best of the hits within 2 arcsec of each other, with the keys of the others;
+        k sources come.
     """
 
     k: int = 10
@@ -38,6 +45,8 @@ class SearchOptions:
     bridge: Bridge = "auto"
     releases: tuple[str, ...] = ()
     exclude_source: bool = False
+    filters: Filters = field(default_factory=Filters)
+    fold_duplicates: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.k, bool) or not isinstance(self.k, int):
@@ -62,4 +71,6 @@ class SearchOptions:
             "bridge": self.bridge,
             "releases": list(self.releases),
             "exclude_source": self.exclude_source,
+            "filters": self.filters.text,
+            "fold_duplicates": self.fold_duplicates,
         }

@@ -45,6 +45,8 @@ def hits_text(hits: Hits) -> str:
         f"{count} in {searched['to']} ({searched['bridge']}) among "
         f"{', '.join(searched['releases'])}"
     )
+    if searched["options"]["filters"]:
+        lines.append(f"filters: {searched['options']['filters']}")
     if searched["left_out"]:
         lines.append(f"left out, being the query itself: {', '.join(searched['left_out'])}")
     if "verdict" in searched:
@@ -54,9 +56,9 @@ def hits_text(hits: Hits) -> str:
         lines.append("Nothing was found.")
         return "\n".join(lines)
     header = ["rank", "key", "score", "percentile", "bridge", "ra", "dec", "z", "mag", "class"]
-    numbers = {"rank", "score", "percentile", "ra", "dec", "z", "mag"}
-    if any(hits.via):
-        header.append("via")
+    numbers = {"rank", "score", "percentile", "ra", "dec", "z", "mag", "folded"}
+    more = {"via": any(hits.via), "folded": bool(hits.folded.any())}
+    header += [name for name, is_there in more.items() if is_there]
     rows = []
     for record in hits.records():
         row = [
@@ -70,9 +72,9 @@ def hits_text(hits: Hits) -> str:
             _number(record["redshift"], "{:.4f}"),
             _number(record["magnitude"], "{:.2f}"),
             record["object_class"] or MISSING,
-            record["via"] or MISSING,
         ]
-        rows.append(row[: len(header)])
+        extra = {"via": record["via"] or MISSING, "folded": str(record["folded"])}
+        rows.append([*row, *(extra[name] for name, is_there in more.items() if is_there)])
     return "\n".join([*lines, aligned(header, rows, numbers)])
 
 

@@ -5,7 +5,9 @@ from functools import lru_cache
 from typing import Any
 
 from aion_encoder.identity import Identity
+from indexer.finding import Search
 from indexer.index_file import Index
+from indexer.neighbours import EXACT_IN_DOUBT, lists_to_visit
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
@@ -43,13 +45,9 @@ def _index_id(index: Index) -> str:
 
 def receipt_of(
     index: Index,
-    query: Query,
+    search: Search,
     options: SearchOptions,
     *,
-    to: str,
-    bridge: str,
-    space: str,
-    searched: Sequence[str],
     left_out: Sequence[str],
     verdict: Verdict,
 ) -> dict[str, Any]:
@@ -57,18 +55,18 @@ def receipt_of(
 
     Parameters
     ----------
-    to, bridge, space
+    search
         What the options came to.
-    searched
-        Releases whose objects could be hits.
     left_out
         Keys of objects that could not, being the query or its source.
     verdict
         Whether the query is like what the index holds.
     """
+    query, space = search.query, search.space
     # Through links, neighbours come from every release of the query's own modality.
-    compared = to if bridge != "linked" else query.modality
-    where = searched if bridge != "linked" else index.releases
+    compared = search.to if search.bridge != "linked" else query.modality
+    where = search.releases if search.bridge != "linked" else index.releases
+    rows = search.compared
     recipes = {}
     for release in where:
         segment = index.segment(release)
@@ -80,14 +78,21 @@ def receipt_of(
                 "lists": ann.recipe.lists,
                 "nprobe": ann.default_nprobe,
             }
+            if rows is not None:
+                there = segment.rows_in(space, compared)
+                survivors = rows[release].among(there, EXACT_IN_DOUBT)[0]
+                recipes[release] |= {
+                    "passing": survivors,
+                    "nprobe": lists_to_visit(ann, survivors),
+                }
     return {
         **index_receipt(index, options),
-        "to": to,
-        "bridge": bridge,
+        "to": search.to,
+        "bridge": search.bridge,
         "spaces": [space],
         **_space_encoder(index, query, space),
         "space_methods": {space: _method(index, space)},
-        "releases": list(searched),
+        "releases": list(search.releases),
         "searched": recipes,
         "read_as": dict(query.assumptions),
         "file_sha256": query.sha256,

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,19 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
-from indexer.bridges import Found, chosen_bridge, linked
+from indexer.bridges import chosen_bridge
 from indexer.calibration import ANY_RELEASE
-from indexer.counterparts import own_counterparts
 from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
+from indexer.finding import Search
+from indexer.folding import folded
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment, open_index
 from indexer.index_model import NATIVE, modality_of
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import SearchOptions
+from indexer.passing import Passing
 from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Searcher", "open_searcher"]
 
+_FILTERS_KEPT = 8
+"""Sets of filters whose rows are kept: a bit for each object of the index."""
+
 
 class Searcher:
     """Answers questions about one open index; safe to use from several threads.
@@ -73,6 +78,7 @@ class Searcher:
         self._native = cache(open_native or (lambda: open_same_native(index, None)))
         self._other = cache(lambda modality: open_same_encoder(index, None, modality))
         self._lock = threading.Lock()
+        self._passing = lru_cache(_FILTERS_KEPT)(lambda filters: Passing(index, filters))
 
     # What is asked.
 
@@ -171,12 +177,16 @@ class Searcher:
         Raises
         ------
         QueryError
-            If an option names a modality or a release that the index does not have.
+            If an option names a modality, a release or a column that the index does not have, or
+            no object that passes the filters can be found; how many pass is said.
         SearchError
             If the index cannot answer, such as through a bridge that it lacks.
         """
         to = options.to or query.modality
+        passing = self._passing(options.filters) if options.filters else None
         releases = releases_with(self.index, options.releases, to)
+        if passing is not None:
+            releases = passing.chosen(releases)
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
@@ -184,39 +194,30 @@ class Searcher:
         space = SHARED if bridge == "aligned" else side
         if bridge != "linked":
             releases = releases_in(self.index, releases, space, to)
-        vector = self._vector(query, side, space)
-        if bridge == "linked":
-            found = linked(
-                self.index,
-                vector,
-                options.k,
-                own=modality_of(side),
-                space=space,
-                to=to,
-                releases=releases,
-                direct=own_counterparts(self.index, query, selves, to, releases, banned=hidden),
-                skip=selves,
-                banned=hidden if options.exclude_source else frozenset(),
-            )
-        else:
-            near = nearest(
-                self.index,
-                vector,
-                options.k,
-                space=space,
-                modality=to,
-                releases=releases,
-                skip=hidden,
-            )
-            found = [Found(each.key, each.release, each.row, to, each.score) for each in near]
-        receipt = receipt_of(
+        search = Search(
             self.index,
             query,
-            options,
+            self._vector(query, side, space),
             to=to,
+            releases=releases,
             bridge=bridge,
+            side=side,
             space=space,
-            searched=releases,
+            selves=selves,
+            hidden=hidden,
+            exclude_source=options.exclude_source,
+            passing=passing,
+        )
+        if options.fold_duplicates:
+            found = folded(self.index, search.find, options.k)
+        else:
+            found = search.find(options.k)
+        if passing is not None and not found:
+            raise QueryError(passing.nothing_found(to, releases))
+        receipt = receipt_of(
+            self.index,
+            search,
+            options,
             left_out=sorted(key_of(self.index.segment(name), row) for name, row in hidden),
             verdict=self._verdict(query, side, source),
         )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, UInt8
 
 from indexer.ann.filling import read
 from indexer.ann.library import checked, faiss
@@ -78,7 +78,7 @@ class AnnIndex:
         k: int,
         *,
         nprobe: int | None = None,
-        allowed: Int64[np.ndarray, " m"] | None = None,
+        allowed: UInt8[np.ndarray, " bytes"] | None = None,
     ) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"], Int64[np.ndarray, " q"]]:
         """Find neighbours by inner product.
 
@@ -91,7 +91,7 @@ class AnnIndex:
         nprobe
             Inverted lists to visit; without meaning for ``flat``.
         allowed
-            Rows that may be returned. Default: all.
+            Rows that may be returned, one bit each, as `RowSet.bits` holds them. Default: all.
 
         Returns
         -------
@@ -110,8 +110,9 @@ class AnnIndex:
         width = min(k, self.count)
         if width == 0 or len(queries) == 0 or (allowed is not None and len(allowed) == 0):
             return _empty(len(queries), width)
-        keep_alive = None if allowed is None else _bitmap(allowed)
-        selector = None if keep_alive is None else faiss.IDSelectorBitmap(keep_alive)
+        # FAISS takes the bits by address: they stay in a variable until the call returns.
+        bits = None if allowed is None else np.ascontiguousarray(allowed, dtype=np.uint8)
+        selector = None if bits is None else faiss.IDSelectorBitmap(bits)
         searched, given = self._asked(queries)
         fetch = min(self.count, k + _TIE_MARGIN)
         while True:
@@ -142,12 +143,6 @@ class AnnIndex:
             return faiss.SearchParametersIVF(nprobe=lists, sel=selector)
         graph = faiss.SearchParametersHNSW(efSearch=max(_GRAPH_SEARCH, lists))
         return faiss.SearchParametersIVF(nprobe=lists, sel=selector, quantizer_params=graph)
-
-
-def _bitmap(allowed: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    bits = np.zeros(int(allowed.max()) + 1, dtype=bool)
-    bits[allowed] = True
-    return np.packbits(bits, bitorder="little")
 
 
 def _empty(

@@ -14,6 +14,7 @@ from indexer.ann import AnnIndex
 from indexer.evaluate.measures import PADDING
 from indexer.evaluate.pool import Pool
 from indexer.neighbours import GROWTH
+from indexer.row_sets import RowSet
 from indexer.vectors import exact_scan, rerank
 
 __all__ = [
@@ -148,7 +149,7 @@ def index_lists(
             segment = pool.index.segment(release)
             having, stored = segment.vectors(pool.space, pool.modality)
             ann = (replaced or {}).get(release) or segment.ann(pool.space, pool.modality)
-            allowed = None if len(rows) == len(having) else rows
+            allowed = None if len(rows) == len(having) else RowSet.of(rows, len(segment)).bits
             flat = ann.recipe.name == "flat"
             fetch = ann.recipe.candidates(wanted) if flat or depth is None else depth * wanted
             probed = None if flat else (nprobe or ann.default_nprobe)

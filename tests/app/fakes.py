@@ -93,6 +93,8 @@ def invented_hits(query: Query, count: int, modality: str, bridge: str) -> Hits:
         magnitude=np.full(count, 18.25),
         object_class=np.where(unknown, "", "GALAXY"),
         modality=np.full(count, modality),
+        folded=np.zeros(count, np.int64),
+        folded_keys=np.full(count, ""),
         link=np.full(count, LINK),
     )
 

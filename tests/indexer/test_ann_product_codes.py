@@ -14,6 +14,7 @@ from indexer.ann.filling import read
 from indexer.ann.kmeans import shares, two_level_kmeans
 from indexer.ann.product_codes import CODES, lists_of, projection
 from indexer.errors import SearchError
+from indexer.row_sets import RowSet
 from indexer.spaces import to_unit
 from indexer.vectors import PADDING, exact_scan, rerank
 
@@ -67,10 +68,15 @@ def _exact(k, positions=None):
     return exact_scan(half, QUERIES, k, rows=ROWS, positions=positions)
 
 
+def _bits(rows):
+    return RowSet.of(rows, int(ROWS[-1]) + 1).bits
+
+
 def _recall(index, k, **settings):
     candidates, positions = index.recipe.candidates(k), None
     if "allowed" in settings:
         positions = np.searchsorted(ROWS, settings["allowed"])
+        settings = {**settings, "allowed": _bits(settings["allowed"])}
     _, found, counts = index.search(QUERIES, candidates, **settings)
     half = VECTORS.astype(np.float16)
     scores, best, _ = rerank(half, QUERIES, found, counts, k, rows=ROWS)
@@ -106,7 +112,7 @@ def test_more_lists_find_more(index):
 @pytest.mark.parametrize("stride", [2, 10, 100])
 def test_only_allowed_rows(index, stride):
     allowed = ROWS[::stride]
-    _, found, counts = index.search(QUERIES, 50, allowed=allowed)
+    _, found, counts = index.search(QUERIES, 50, allowed=_bits(allowed))
     assert np.isin(found[found != PADDING], allowed).all()
     assert np.all(counts == 50)
     assert _recall(index, 10, allowed=allowed, nprobe=256) > 0.99
@@ -114,7 +120,7 @@ def test_only_allowed_rows(index, stride):
 
 def test_padding_never_leaves(index):
     allowed = ROWS[:3]
-    scores, found, counts = index.search(QUERIES, 10, allowed=allowed, nprobe=256)
+    scores, found, counts = index.search(QUERIES, 10, allowed=_bits(allowed), nprobe=256)
     assert np.all(counts == 3)
     assert np.all(np.sort(found[:, :3]) == allowed)
     assert np.all(found[:, 3:] == PADDING)

@@ -58,6 +58,8 @@ def make_hits(count: int = 3) -> Hits:
         magnitude=np.array([17.5, 20.0, math.nan], np.float32)[:count],
         object_class=np.array(["GALAXY", "", "QSO"])[:count],
         modality=np.full(count, "spectrum"),
+        folded=np.array([0, 2, 0])[:count],
+        folded_keys=np.array(["", "demo-sdss:1;demo-desi:2", ""])[:count],
         link=np.array(["https://example.org/?a=1&b=2", "", ""])[:count],
     )
 
