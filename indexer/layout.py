@@ -14,6 +14,7 @@ from urllib.parse import quote
 __all__ = [
     "INDEX_FILE",
     "LOCK_FILE",
+    "UNIT_KINDS",
     "aligned_heads_file",
     "brought_file",
     "build_dir",
@@ -44,7 +45,7 @@ __all__ = [
 
 INDEX_FILE = "index.json"
 LOCK_FILE = "lock"
-_UNIT_KINDS = ("segments", "spaces", "links")
+UNIT_KINDS = ("segments", "spaces", "links")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _LONGEST_NAME = 150
 
@@ -95,7 +96,7 @@ def units_on_disk(index: Path) -> set[str]:
     """Return every unit that lies in an index, published or left over."""
     found = {
         path.relative_to(index).as_posix()
-        for kind in _UNIT_KINDS
+        for kind in UNIT_KINDS
         for path in (index / kind).glob("*")
     }
     return found | {path.name for path in index.glob("unclaimed*.parquet")}

@@ -7,7 +7,7 @@ from typing import Any
 from indexer.hits import Hits
 from indexer.queries import Query
 
-__all__ = ["aligned", "hits_text", "query_text"]
+__all__ = ["aligned", "hits_text", "missing_text", "query_text"]
 
 MISSING = "-"
 
@@ -45,6 +45,8 @@ def hits_text(hits: Hits) -> str:
         f"{count} in {searched['to']} ({searched['bridge']}) among "
         f"{', '.join(searched['releases'])}"
     )
+    if "missing" in searched:
+        lines.append(missing_text(searched["missing"]))
     if searched["left_out"]:
         lines.append(f"left out, being the query itself: {', '.join(searched['left_out'])}")
     if "verdict" in searched:
@@ -74,6 +76,11 @@ def hits_text(hits: Hits) -> str:
         ]
         rows.append(row[: len(header)])
     return "\n".join([*lines, aligned(header, rows, numbers)])
+
+
+def missing_text(missing: Sequence[str]) -> str:
+    """Return which FAISS files an answer does without."""
+    return f"MISSING, so not searched: {', '.join(missing)}"
 
 
 def query_text(query: Query) -> str:

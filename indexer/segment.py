@@ -12,6 +12,7 @@ from indexer.arrow_tables import map_table, numpy_column
 from indexer.catalog import cone, find_id
 from indexer.errors import IndexFormatError, SearchError
 from indexer.hats_catalog import read_parquet_row, read_placed_row
+from indexer.held import Held
 from indexer.index_model import ReleaseInfo, bit_of, bits_of
 from indexer.layout import (
     catalog_dir,
@@ -43,6 +44,8 @@ class Segment:
         Its counts and its part of the manifest.
     rows
         The columns of `rows.arrow`, in row order.
+    missing
+        Its FAISS files that are not there, by space and modality, relative to the index.
     """
 
     def __init__(self, root: Path, name: str, info: ReleaseInfo) -> None:
@@ -65,6 +68,14 @@ class Segment:
             for modality in modalities
         }
         self._ann: dict[tuple[str, str], AnnIndex] = {}
+        self._ann_files: dict[tuple[str, str], Held] = {}
+        self.missing: dict[tuple[str, str], str] = {}
+        for space, modality in self._vectors:
+            name_on_disk = segment_ann_file(info.directory, space, modality)
+            try:
+                self._ann_files[space, modality] = Held(root / name_on_disk)
+            except FileNotFoundError:
+                self.missing[space, modality] = name_on_disk
         self._rows_of_bits: dict[int, np.ndarray[Any, Any]] = {}
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -156,21 +167,36 @@ class Segment:
         modality = self._one_modality(space, modality)
         return self.rows_in(space, modality), self._vectors[space, modality]
 
+    def can_search(self, space: str, modality: str) -> bool:
+        """Say whether there are vectors of a modality in a space, and their FAISS file."""
+        return (space, modality) in self._ann_files
+
     def ann(self, space: str, modality: str | None = None) -> "AnnIndex":
         """Return the FAISS index over `vectors`; it is mapped on the first call.
 
         Raises
         ------
         SearchError
-            As `vectors`.
+            As `vectors`, or if the file is missing.
+        IndexFormatError
+            If it is damaged.
         """
         # Imported here: faiss takes as long to import as an index takes to open.
         from indexer.ann import load
 
         modality = self._one_modality(space, modality)
         if (space, modality) not in self._ann:
-            path = self._root / segment_ann_file(self.info.directory, space, modality)
-            self._ann[space, modality] = load(path)
+            if (space, modality) in self.missing:
+                raise SearchError(
+                    f"{self.missing[space, modality]} is missing, so {modality} of {self.name} "
+                    f"cannot be searched in space {space!r}; bring it back or build the index again"
+                )
+            held = self._ann_files[space, modality]
+            try:
+                self._ann[space, modality] = load(held.name)
+            except IndexFormatError as error:
+                told = str(error).replace(str(held.name), str(held.path))
+                raise IndexFormatError(told) from error
         return self._ann[space, modality]
 
     def _one_modality(self, space: str, modality: str | None) -> str:
