@@ -79,7 +79,8 @@ class Nursery:
         request
             Its arguments, and what is done to it: ``kill_at`` (number of a change of files),
             ``kill_after`` (seconds), ``full_on`` (part of the name of a temporary file, from which
-            on no file may grow), ``file_limit`` (bytes of one file).
+            on no file may grow), ``file_limit`` (bytes of one file), ``fill`` (name of a step,
+            bytes that are left then, and the file that takes the others).
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -107,16 +108,24 @@ class Nursery:
 
 
 class _Watch:
-    """Counts changes of files below the index, and kills its process at one of them."""
+    """Counts changes of files below the index, and kills its process at one of them.
 
-    def __init__(self, index: str, kill_at: int | None) -> None:
-        self.index, self.kill_at = index, kill_at
+    Somebody else's file may fill the disk when a step begins: all but some bytes.
+    """
+
+    def __init__(self, index: str, kill_at: int | None, fill: tuple[str, int, str] | None) -> None:
+        self.index, self.kill_at, self.fill = index, kill_at, fill
         self.changes = 0
         self.steps: dict[str, int] = {}
         sys.addaudithook(self._see)
 
     def announce(self, step: str) -> None:
         self.steps[step] = self.changes
+        if self.fill is not None and self.fill[0] == step:
+            _, left, ballast = self.fill
+            disk = os.statvfs(Path(ballast).parent)
+            with Path(ballast).open("wb") as stream:
+                os.posix_fallocate(stream.fileno(), 0, disk.f_bavail * disk.f_frsize - left)
 
     def _see(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -198,7 +207,7 @@ def _limit_files(size: int) -> None:
 
 def _child(request: dict[str, Any], answers: int) -> int:
     os.fsync = lambda _: None  # type: ignore[assignment]
-    watch = _Watch(request["index"], request.get("kill_at"))
+    watch = _Watch(request["index"], request.get("kill_at"), request.get("fill"))
     _limit_files(request.get("file_limit", resource.RLIM_INFINITY))
     code = 0
     try:

@@ -104,7 +104,7 @@ def test_no_file_may_be_so_large(limit: int, hurt: Callable[..., None]):
 def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nursery, Path, Path]]:
     """Processes that have a small disk of their own: its name there, and here."""
     folder = tmp_path_factory.mktemp("small-disk")
-    mount = 'mount -t tmpfs -o size=16m none "$0" && exec "$@"'
+    mount = 'mount -t tmpfs -o size=64m none "$0" && exec "$@"'
     within = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(folder)]
     try:
         subprocess.run([*within, "true"], check=True, capture_output=True)
@@ -117,29 +117,37 @@ def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nurse
     made.close()
 
 
-@pytest.mark.parametrize("free", [0, 20_000, 90_000, 180_000, 330_000])
-def test_a_disk_that_is_full(
-    free: int,
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [
+        ("encoding", 0),
+        ("encoding", 60_000),
+        ("writing catalogues", 60_000),
+        ("filling spaces", 12_000),
+        ("hashing", 0),
+    ],
+)
+def test_a_disk_that_runs_full(
+    step: str,
+    left: int,
     small_disk: tuple[Nursery, Path, Path],
     before: Path,
     after: Path,
     sky: Path,
     fingerprint: Callable[[Path], dict[str, Any]],
 ):
+    """There was room when the build began, and then somebody else wrote to that disk."""
     nursery, there, here = small_disk
-    index, ballast = here / "index", here / "ballast"
-    shutil.copytree(before, index)
-    disk = os.statvfs(here)
-    with ballast.open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, disk.f_bavail * disk.f_frsize - free)
-    build = {"root": str(sky), "index": str(there / "index"), "releases": AFTER}
-    done = nursery.run("build", **build)
+    name = f"{step}-{left}"
+    index = Path(shutil.copytree(before, here / name))
+    build = {"root": str(sky), "index": str(there / name), "releases": AFTER}
+    done = nursery.run("build", **build, fill=(step, left, str(there / "ballast")))
     assert done.code == 3
-    no_room = _no_room(there / "index", os.strerror(errno.ENOSPC))
+    no_room = _no_room(there / name, os.strerror(errno.ENOSPC))
     assert re.fullmatch(rf"BuildError: {no_room}\n", done.output), done.output
     assert open_index(index).releases == BEFORE
     assert verify(index).problems == ()
-    ballast.unlink()
+    (here / "ballast").unlink()
     done = nursery.run("build", **build)
     assert done.code == 0, done.output
     assert fingerprint(index) == fingerprint(after)
