@@ -151,10 +151,14 @@ class Index:
         self.path = path
         self.info = info
         self.segments: Mapping[str, Segment] = {
-            name: Segment(path, name, release) for name, release in info.releases.items()
+            name: Segment(path, name, release, info.files)
+            for name, release in info.releases.items()
         }
         self.missing = tuple(
-            name for segment in self.segments.values() for name in segment.missing.values()
+            name
+            for segment in self.segments.values()
+            for names in segment.missing.values()
+            for name in names
         )
         if self.missing and not allow_missing:
             raise IndexFormatError(

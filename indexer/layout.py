@@ -8,6 +8,7 @@ table of unclaimed files. A unit that replaces a published one gets a name of it
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ __all__ = [
     "rejects_file",
     "rows_file",
     "segment_ann_file",
+    "segment_ann_files",
     "segment_unit",
     "segment_vectors_file",
     "space_file",
@@ -150,6 +152,20 @@ def segment_vectors_file(segment: str, space: str, modality: str) -> str:
 def segment_ann_file(segment: str, space: str, modality: str) -> str:
     """Return the FAISS file over the vectors of `segment_vectors_file`."""
     return f"{segment_space_dir(segment, space)}/{_checked(modality)}.faiss"
+
+
+def segment_ann_files(
+    listed: Iterable[str], segment: str, space: str, modality: str
+) -> tuple[str, ...]:
+    """Return which listed files hold what `segment_ann_file` is to hold: it, or numbered parts."""
+    whole = segment_ann_file(segment, space, modality)
+    stem, suffix = whole.rsplit(".", 1)
+    parts = {}
+    for name in listed:
+        found = re.fullmatch(rf"{re.escape(stem)}-(\d+)\.{suffix}", name)
+        if found:
+            parts[int(found.group(1))] = name
+    return tuple(parts[number] for number in sorted(parts)) or (whole,)
 
 
 def space_file(space_dir: str) -> str:

@@ -263,9 +263,10 @@ def releases_in(index: Index, releases: Sequence[str], space: str, modality: str
         If none has, or their FAISS files are missing.
     """
     chosen = [name for name in releases if index.segment(name).can_search(space, modality)]
-    segments = [index.segment(name) for name in releases]
     missing = [
-        each.missing[space, modality] for each in segments if (space, modality) in each.missing
+        each
+        for segment in map(index.segment, releases)
+        for each in segment.missing.get((space, modality), ())
     ]
     if not chosen and missing:
         raise SearchError(

@@ -5,7 +5,6 @@ float32; the final scores of `exact_scan` and `rerank` are computed pair by pair
 vectors get equal scores whatever else is searched along with them.
 """
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ __all__ = ["PADDING", "exact_scan", "map_vectors", "pair_scores", "rerank", "wri
 PADDING = -1
 """Fills `rows` beyond a query's count."""
 
-_READING_HEADER = threading.Lock()
 _BLOCK_ROWS = 65536
 _MATMUL_ERROR = 1e-5
 """More than float32 matrix products of unit vectors can differ from `pair_scores`."""
@@ -60,9 +58,7 @@ def map_vectors(path: Path) -> Float16[np.ndarray, "n dim"]:
         If the file is not a float16 matrix.
     """
     try:
-        # The parser of Python 3.11, which reads the header, fails now and then in two threads.
-        with _READING_HEADER:
-            vectors: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        vectors: np.ndarray[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise IndexFormatError(
             f"{path} must be a .npy file, but cannot be read ({error}); build the index again"

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from indexer.cli import main
 from indexer.errors import IndexFormatError, SearchError
-from indexer.index_file import open_index
+from indexer.index_file import open_index, write_checked
 from indexer.layout import segment_ann_file
 from indexer.options import SearchOptions
 from indexer.search import open_searcher
@@ -112,3 +112,25 @@ def test_a_damaged_one_is_named_by_its_own_path(after: Path, tmp_path: Path):
     with pytest.raises(IndexFormatError, match=f"{index / _gone(index)} must be a FAISS file") as e:
         opened.segment("fake-sdss").ann("spectrum")
     assert "/dev/fd" not in str(e.value)
+
+
+def test_a_part_of_a_large_one_is_named(after: Path, tmp_path: Path):
+    """A FAISS file may be listed as numbered parts; without one of them none is searched."""
+    index = Path(shutil.copytree(after, tmp_path / "index"))
+    whole = _gone(index)
+    parts = [f"{whole.removesuffix('.faiss')}-{number}.faiss" for number in (0, 1, 10)]
+    values = json.loads((index / "index.json").read_text())
+    values.pop("sha256")
+    listed = values["files"].pop(whole)
+    values["files"] |= {part: listed for part in parts}
+    write_checked(index / "index.json", values)
+    for part in parts:
+        shutil.copyfile(index / whole, index / part)
+    assert open_index(index).missing == ()
+    (index / parts[1]).unlink()
+    with pytest.raises(IndexFormatError, match=f"lacks {parts[1]}; bring back"):
+        open_index(index)
+    opened = open_index(index, allow_missing=True)
+    assert opened.missing == (parts[1],)
+    assert not opened.segment("fake-sdss").can_search("spectrum", "spectrum")
+    assert opened.segment("fake-desi").can_search("spectrum", "spectrum")
