@@ -163,3 +163,11 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path):
     assert (tmp_path / "lock").exists()
     with writing(tmp_path):
         assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {platform.node()}\n"
+
+
+def test_missing_heads_are_damage_of_the_index(fake_index: Path, tmp_path: Path):
+    """So opening looks for a newer publication, as for every other file."""
+    copy = Path(shutil.copytree(fake_index, tmp_path / "copy"))
+    (copy / "spaces" / "shared" / "heads.safetensors").unlink()
+    with pytest.raises(IndexFormatError, match=r"heads\.safetensors must be a file of heads"):
+        open_index(copy)
