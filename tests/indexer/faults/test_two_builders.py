@@ -1,5 +1,6 @@
 """Two builders in one folder: the second is refused, by name; the lock of a dead one is not."""
 
+import fcntl
 import os
 import platform
 import signal
@@ -72,17 +73,15 @@ def test_the_lock_of_a_killed_builder_is_taken_over(
     assert not (tmp_path / "lock").exists()
 
 
-def test_whoever_only_looks_turns_nobody_away(tmp_path: Path):
+def test_whoever_only_looks_turns_nobody_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A slice of a job array looks at the lock just when a build begins."""
-    import fcntl
-    import threading
-
     (tmp_path / "lock").write_text("process 1 on a machine that is gone\n")
-    looking = os.open(tmp_path / "lock", os.O_RDONLY)
-    fcntl.flock(looking, fcntl.LOCK_SH)
-    threading.Timer(0.03, os.close, [looking]).start()
+    looking = [os.open(tmp_path / "lock", os.O_RDONLY)]
+    fcntl.flock(looking[0], fcntl.LOCK_SH)
+    monkeypatch.setattr("indexer.lock.time.sleep", lambda _: os.close(looking.pop()))
     with writing(tmp_path):
         assert f"process {os.getpid()}" in (tmp_path / "lock").read_text()
+    assert looking == []
 
 
 def test_workers_end_with_the_build_that_is_killed():
@@ -99,5 +98,5 @@ def test_workers_end_with_the_build_that_is_killed():
     assert len(workers) == 2
     process.send_signal(signal.SIGKILL)
     # The pipe ends when the last process that could write to it has ended.
-    assert process.communicate(timeout=20) == ("", None)
+    assert process.communicate(timeout=100) == ("", None)
     assert process.returncode == -signal.SIGKILL
