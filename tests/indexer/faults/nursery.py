@@ -150,7 +150,6 @@ def build(request: dict[str, Any], watch: _Watch) -> None:
         weights="fake",
         native_weights="universal",
         announce=watch.announce,
-        jobs=request.get("jobs", 1),
         tools=tools(),
     )
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.errors import LockedError
 from indexer.index_file import open_index
-from indexer.lock import refuse_locked, writing
+from indexer.lock import writing
 from tests.indexer.faults.conftest import BEFORE
 from tests.indexer.faults.nursery import Nursery
 
@@ -57,8 +56,6 @@ def test_the_second_is_refused_in_one_line_that_names_the_first(
         f"on {platform.node()} is doing so; wait until it has finished\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["lock"]
-    with pytest.raises(LockedError, match=f"process {holder.pid} on "):
-        refuse_locked(tmp_path)
 
 
 def test_the_lock_of_a_killed_builder_is_taken_over(
@@ -67,14 +64,13 @@ def test_the_lock_of_a_killed_builder_is_taken_over(
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert (tmp_path / "lock").read_text() == f"process {holder.pid} on {platform.node()}\n"
-    refuse_locked(tmp_path)
     bring_up_to_date(tmp_path, BEFORE)
     assert open_index(tmp_path).releases == BEFORE
     assert not (tmp_path / "lock").exists()
 
 
 def test_whoever_only_looks_turns_nobody_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A slice of a job array looks at the lock just when a build begins."""
+    """A lock that is held for an instant, just when a build begins, is no builder."""
     (tmp_path / "lock").write_text("process 1 on a machine that is gone\n")
     looking = [os.open(tmp_path / "lock", os.O_RDONLY)]
     fcntl.flock(looking[0], fcntl.LOCK_SH)
