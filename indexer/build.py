@@ -23,13 +23,22 @@ from indexer.encoding import (
 )
 from indexer.errors import BuildError
 from indexer.index_file import write_index_file, writing
-from indexer.index_model import FileInfo, IndexInfo, ManifestInfo
+from indexer.index_model import NATIVE, FileInfo, IndexInfo, ManifestInfo
 from indexer.layout import build_dir, next_dir, next_index_file, unclaimed_unit
 from indexer.manifests import Manifest
 from indexer.native_space import fill_native
 from indexer.plan import plan
 from indexer.progress import Announce, Progress, mute, silent
-from indexer.publish import adopt, collect_garbage, publish, published, refuse_foreign, sealed
+from indexer.publish import (
+    adopt,
+    collect_garbage,
+    publish,
+    published,
+    refuse_foreign,
+    root_of,
+    sealed,
+)
+from indexer.room import making_room_known
 from indexer.shared_space import fill_shared
 from indexer.staging import Staged
 from indexer.tools import Tools
@@ -119,7 +128,7 @@ def build(
     refuse_foreign(index)
     announce("planning")
     work = plan(manifest, tools)
-    with writing(index):
+    with writing(index), making_room_known(index, work.estimated_bytes):
         announce("opening the encoder")
         names, encoders = open_encoders(work, weights, native_weights, tools)
         before, native = published(index), encoders.native
@@ -127,8 +136,8 @@ def build(
         ready = sealed(index)
         if (
             ready is not None
-            and wanted.is_met_by(ready, next_dir(index))
             and _follows(before, ready)
+            and wanted.is_met_by(ready, _root_of_native(index, ready))
         ):
             announce("publishing")
             publish(index)
@@ -136,8 +145,9 @@ def build(
         if before is not None and wanted.is_met_by(before, index):
             shutil.rmtree(build_dir(index), ignore_errors=True)
             return BuildReport(index, before, changed=False)
-        work.check_resources(index)
+        # What is no use goes first: it may be what fills the disk.
         collect_garbage(index)
+        work.check_resources(index)
         info = _make(index, before, wanted, encoders, names, jobs, progress, announce)
         announce("publishing")
         publish(index)
@@ -146,6 +156,12 @@ def build(
 
 def _follows(before: IndexInfo | None, ready: IndexInfo) -> bool:
     return ready.generation == (1 if before is None else before.generation + 1)
+
+
+def _root_of_native(index: Path, ready: IndexInfo) -> Path:
+    # The one file of a finished build that tells whether it is what is wanted.
+    native = ready.spaces.get(NATIVE)
+    return next_dir(index) if native is None else root_of(index, native.directory)
 
 
 def _make(

@@ -275,6 +275,11 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="WEIGHTS",
     help="Where the encoder of the space spectrum_native is, if it moved.",
 )
+@click.option(
+    "--allow-missing",
+    is_flag=True,
+    help="Search without FAISS files that are missing; every answer names them.",
+)
 def search(
     index: Path,
     more: tuple[Path, ...],
@@ -283,6 +288,7 @@ def search(
     output: Path | None,
     weights: str | None,
     native_weights: str | None,
+    allow_missing: bool,
     to: str | None,
     bridge: Any,
     releases: tuple[str, ...],
@@ -308,8 +314,14 @@ def search(
         filters=parse_filters(*where),
         fold_duplicates=fold_duplicates,
     )
-    searcher = open_searcher(index, weights=weights, native_weights=native_weights)
+    searcher = open_searcher(
+        index, weights=weights, native_weights=native_weights, allow_missing=allow_missing
+    )
     hits = searcher.search(query_of(searcher, asked), options)
+    if searcher.index.missing and (form != "table" or output is not None):
+        from indexer.printing import missing_text
+
+        click.echo(missing_text(searcher.index.missing), err=True)
     write_out(_rendered(hits, form), output, f"{len(hits)} hits")
 
 

@@ -7,7 +7,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["canonical_json", "digest_of", "replacing", "sha256_of", "sync_tree", "write_json"]
+__all__ = [
+    "canonical_json",
+    "digest_of",
+    "json_text",
+    "replacing",
+    "sha256_of",
+    "sync_folder",
+    "sync_tree",
+    "write_json",
+]
 
 _BLOCK_BYTES = 1 << 20
 
@@ -15,6 +24,8 @@ _BLOCK_BYTES = 1 << 20
 @contextmanager
 def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Give a temporary name to write to, which takes the place of `path` on success.
+
+    What was written is removed otherwise: a file that the disk could not hold must not fill it.
 
     Parameters
     ----------
@@ -25,12 +36,21 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
-    yield temporary
-    # Some libraries make files that only their owner may read; an index is for everybody.
-    temporary.chmod(0o644)
-    if sync:
-        _sync(temporary)
-    temporary.replace(path)
+    try:
+        yield temporary
+        # Some libraries make files that only their owner may read; an index is for everybody.
+        temporary.chmod(0o644)
+        if sync:
+            _sync(temporary)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk."""
+    _sync(folder)
 
 
 def _sync(path: Path) -> None:
@@ -67,7 +87,12 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def json_text(value: object) -> str:
+    """Return a JSON value, indented, in its own order: equal values give equal texts."""
+    return json.dumps(value, indent=1, allow_nan=False) + "\n"
+
+
 def write_json(path: Path, value: object, *, sync: bool = True) -> None:
-    """Write a JSON value, indented, in its own order: equal values give equal bytes."""
+    """Write a JSON value as `json_text` spells it."""
     with replacing(path, sync=sync) as temporary:
-        temporary.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
+        temporary.write_text(json_text(value))

@@ -13,6 +13,7 @@ from indexer.plan import ReleasePlan, plan
 from indexer.progress import Progress, silent
 from indexer.publish import refuse_foreign
 from indexer.readers.records import Partition
+from indexer.room import making_room_known
 from indexer.runners.job_array import Slice
 from indexer.runners.local import run_local
 from indexer.staging import Staged
@@ -128,7 +129,9 @@ def encode(
         for partition in release.partitions
     ]
     chosen = tasks if part is None else part.of(tasks)
-    staged = encode_here(chosen, encoders, progress)
+    share = work.estimated_bytes * len(chosen) // max(1, len(tasks))
+    with making_room_known(index, share):
+        staged = encode_here(chosen, encoders, progress)
     return EncodeReport(
         partitions=len(staged),
         read=sum(each.read for each in staged),

@@ -1,5 +1,6 @@
 """`index.json`: one reader, one writer; `open_index`; the builder's lock."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ import numpy as np
 from jaxtyping import Float32
 from pydantic import TypeAdapter, ValidationError
 
+from aion_encoder.errors import CheckpointError
 from aion_encoder.heads import Head, load_heads
 from aion_encoder.identity import Identity
 from indexer.calibration import Calibration, read_calibration
-from indexer.durable import write_json
+from indexer.durable import json_text, replacing
 from indexer.errors import IndexFormatError, SearchError
 from indexer.index_model import FORMAT_VERSION, NATIVE, IndexInfo
 from indexer.layout import (
@@ -36,11 +38,12 @@ __all__ = [
     "open_index",
     "read_identity",
     "read_index_file",
+    "write_checked",
     "write_index_file",
     "writing",
 ]
 
-_ATTEMPTS = 3
+_CHECKSUM = "sha256"
 
 
 def read_index_file(path: Path) -> IndexInfo:
@@ -57,7 +60,8 @@ def read_index_file(path: Path) -> IndexInfo:
             f"`python -m indexer build MANIFEST {path.parent}`"
         )
     try:
-        values = json.loads(path.read_bytes())
+        content = path.read_bytes()
+        values = json.loads(content)
         version = values["format_version"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexFormatError(
@@ -65,8 +69,15 @@ def read_index_file(path: Path) -> IndexInfo:
         ) from error
     if version != FORMAT_VERSION:
         raise IndexFormatError(
-            f"{path.parent} has format version {version}, this program reads version "
+            f"{path} has format version {version}, this program reads version "
             f"{FORMAT_VERSION}; build the index again or use the program that built it"
+        )
+    # Indexes from before it was stated have none.
+    stated = values.pop(_CHECKSUM, None)
+    if stated is not None and stated != _checksum(content.replace(str(stated).encode(), b"", 1)):
+        raise IndexFormatError(
+            f"{path} is damaged: it must have the {_CHECKSUM} that it states of itself, {stated}; "
+            "build the index again"
         )
     try:
         return IndexInfo.model_validate(values)
@@ -98,8 +109,20 @@ def read_identity(root: Path, info: IndexInfo, space: str) -> Identity:
 
 
 def write_index_file(path: Path, info: IndexInfo) -> None:
-    """Write `index.json`, whole or not at all."""
-    write_json(path, info.model_dump(mode="json"))
+    """Write `index.json`, whole or not at all, with a checksum of itself as its first field."""
+    write_checked(path, info.model_dump(mode="json"))
+
+
+def write_checked(path: Path, values: Mapping[str, Any]) -> None:
+    """Write the values of an `index.json`, whatever they are, with their checksum."""
+    unstated = json_text({_CHECKSUM: "", **values})
+    stated = json_text({_CHECKSUM: _checksum(unstated.encode()), **values})
+    with replacing(path) as temporary:
+        temporary.write_text(stated)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 class Index:
@@ -119,14 +142,29 @@ class Index:
         Which objects are one source.
     native_encoder
         Whose vectors the space ``spectrum_native`` holds; None if the index has no such space.
+    missing
+        FAISS files that are listed and not there, which only `open_index` with `allow_missing`
+        lets pass; what they hold is not searched.
     """
 
-    def __init__(self, path: Path, info: IndexInfo) -> None:
+    def __init__(self, path: Path, info: IndexInfo, *, allow_missing: bool = False) -> None:
         self.path = path
         self.info = info
         self.segments: Mapping[str, Segment] = {
-            name: Segment(path, name, release) for name, release in info.releases.items()
+            name: Segment(path, name, release, info.files)
+            for name, release in info.releases.items()
         }
+        self.missing = tuple(
+            name
+            for segment in self.segments.values()
+            for names in segment.missing.values()
+            for name in names
+        )
+        if self.missing and not allow_missing:
+            raise IndexFormatError(
+                f"{path} lacks {', '.join(self.missing)}; bring back what is missing or build the "
+                "index again, or allow it to be missing (--allow-missing) to search the rest"
+            )
         self.links = Links(
             {each.releases: read_links(path / each.path, each.releases) for each in info.links}
         )
@@ -145,7 +183,10 @@ class Index:
         self.heads_facts: Mapping[str, Any] = {}
         if SHARED in info.spaces:
             heads_path = path / aligned_heads_file(info.spaces[SHARED].directory)
-            self._heads, self.heads_facts = load_heads(heads_path)
+            try:
+                self._heads, self.heads_facts = load_heads(heads_path)
+            except CheckpointError as error:
+                raise IndexFormatError(f"{error}; build the index again") from error
 
     def __repr__(self) -> str:
         return f"Index({str(self.path)!r}, {len(self)} objects)"
@@ -252,23 +293,34 @@ class Index:
         return read_readout(self.path / name) if name in self.info.files else None
 
 
-def open_index(path: Path | str) -> Index:
+def open_index(path: Path | str, *, allow_missing: bool = False) -> Index:
     """Open a published index.
 
     Everything opened is what one `index.json` lists. When a newer one is published meanwhile, and
     files of the older are gone already, the newer is opened.
 
+    Parameters
+    ----------
+    path
+        Folder of the index.
+    allow_missing
+        Open it without FAISS files that are listed and not there; `Index.missing` names them.
+
     Raises
     ------
     IndexFormatError
-        If there is no index, or it is damaged or of an unknown version.
+        If there is no index, or it is damaged, of an unknown version, or lacks files.
     """
     path = Path(path)
-    for attempt in range(_ATTEMPTS):
+    while True:
         info = read_index_file(path / INDEX_FILE)
+        # Whether files are missing because something newer was published, is seen afterwards;
+        # each further turn takes a further publication, so there is an end to them.
         try:
-            return Index(path, info)
+            index = Index(path, info, allow_missing=allow_missing)
         except IndexFormatError:
-            if attempt == _ATTEMPTS - 1 or read_index_file(path / INDEX_FILE) == info:
+            if read_index_file(path / INDEX_FILE) == info:
                 raise
-    raise AssertionError("unreachable")
+        else:
+            if not index.missing or index.is_current():
+                return index

@@ -8,12 +8,14 @@ table of unclaimed files. A unit that replaces a published one gets a name of it
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote
 
 __all__ = [
     "INDEX_FILE",
     "LOCK_FILE",
+    "UNIT_KINDS",
     "aligned_heads_file",
     "brought_file",
     "build_dir",
@@ -31,6 +33,7 @@ __all__ = [
     "rejects_file",
     "rows_file",
     "segment_ann_file",
+    "segment_ann_files",
     "segment_unit",
     "segment_vectors_file",
     "space_file",
@@ -44,7 +47,7 @@ __all__ = [
 
 INDEX_FILE = "index.json"
 LOCK_FILE = "lock"
-_UNIT_KINDS = ("segments", "spaces", "links")
+UNIT_KINDS = ("segments", "spaces", "links")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _LONGEST_NAME = 150
 
@@ -95,7 +98,7 @@ def units_on_disk(index: Path) -> set[str]:
     """Return every unit that lies in an index, published or left over."""
     found = {
         path.relative_to(index).as_posix()
-        for kind in _UNIT_KINDS
+        for kind in UNIT_KINDS
         for path in (index / kind).glob("*")
     }
     return found | {path.name for path in index.glob("unclaimed*.parquet")}
@@ -149,6 +152,20 @@ def segment_vectors_file(segment: str, space: str, modality: str) -> str:
 def segment_ann_file(segment: str, space: str, modality: str) -> str:
     """Return the FAISS file over the vectors of `segment_vectors_file`."""
     return f"{segment_space_dir(segment, space)}/{_checked(modality)}.faiss"
+
+
+def segment_ann_files(
+    listed: Iterable[str], segment: str, space: str, modality: str
+) -> tuple[str, ...]:
+    """Return which listed files hold what `segment_ann_file` is to hold: it, or numbered parts."""
+    whole = segment_ann_file(segment, space, modality)
+    stem, suffix = whole.rsplit(".", 1)
+    parts = {}
+    for name in listed:
+        found = re.fullmatch(rf"{re.escape(stem)}-(\d+)\.{suffix}", name)
+        if found:
+            parts[int(found.group(1))] = name
+    return tuple(parts[number] for number in sorted(parts)) or (whole,)
 
 
 def space_file(space_dir: str) -> str:

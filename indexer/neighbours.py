@@ -98,7 +98,7 @@ def nearest(
     space, modality
         Which vectors are compared.
     releases
-        Where to look; releases without such vectors are passed over.
+        Where to look; releases without such vectors, or without their FAISS file, are passed over.
     skip
         Release and row of objects that do not count.
     allowed
@@ -112,7 +112,7 @@ def nearest(
     found: list[Neighbour] = []
     for release in releases:
         segment = index.segment(release)
-        if modality in segment.info.spaces.get(space, ()):
+        if segment.can_search(space, modality):
             hidden = sum(1 for name, _ in skip if name == release)
             rows = None if allowed is None else allowed[release]
             found += _of_segment(segment, vector, wanted + hidden, space, modality, rows)

@@ -11,8 +11,10 @@ from typing import Any
 from indexer.durable import digest_of
 from indexer.errors import BuildError
 from indexer.index_model import InputsInfo
+from indexer.layout import build_dir
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.records import Partition
+from indexer.room import bytes_below, gigabytes, standing
 from indexer.tools import Tools
 
 __all__ = ["InputFile", "Plan", "ReleasePlan", "inputs_info", "plan"]
@@ -148,7 +150,7 @@ class Plan:
         return sum(release.estimated_bytes for release in self.releases)
 
     def check_resources(self, index: Path) -> None:
-        """Refuse to start what cannot end.
+        """Refuse to start what cannot end. What an earlier build left to go on with, counts.
 
         Raises
         ------
@@ -156,25 +158,20 @@ class Plan:
             If the disk of the index has too little room, or the machine too little memory; with
             both numbers.
         """
-        place = index
-        while not place.exists():
-            place = place.parent
+        place = standing(index)
         free = shutil.disk_usage(place).free
-        if free < self.estimated_bytes:
+        needed = self.estimated_bytes - bytes_below(build_dir(index))
+        if free < needed:
             raise BuildError(
-                f"building {self.manifest.name} needs about {_gigabytes(self.estimated_bytes)} of "
-                f"disk, {place} has {_gigabytes(free)} free; make room or build elsewhere"
+                f"building {self.manifest.name} needs about {gigabytes(needed)} of "
+                f"disk, {place} has {gigabytes(free)} free; make room or build elsewhere"
             )
         available = _available_memory()
         if available is not None and available < WORKING_MEMORY_BYTES:
             raise BuildError(
-                f"building needs about {_gigabytes(WORKING_MEMORY_BYTES)} of memory, "
-                f"{_gigabytes(available)} are available; end other programs"
+                f"building needs about {gigabytes(WORKING_MEMORY_BYTES)} of memory, "
+                f"{gigabytes(available)} are available; end other programs"
             )
-
-
-def _gigabytes(count: int) -> str:
-    return f"{count / 1e9:.1f} GB"
 
 
 def _available_memory() -> int | None:

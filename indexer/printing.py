@@ -7,7 +7,7 @@ from typing import Any
 from indexer.hits import Hits
 from indexer.queries import Query
 
-__all__ = ["aligned", "hits_text", "query_text"]
+__all__ = ["aligned", "hits_text", "missing_text", "query_text"]
 
 MISSING = "-"
 
@@ -47,6 +47,8 @@ def hits_text(hits: Hits) -> str:
     )
     if searched["options"]["filters"]:
         lines.append(f"filters: {searched['options']['filters']}")
+    if "missing" in searched:
+        lines.append(missing_text(searched["missing"]))
     if searched["left_out"]:
         lines.append(f"left out, being the query itself: {', '.join(searched['left_out'])}")
     if "verdict" in searched:
@@ -76,6 +78,11 @@ def hits_text(hits: Hits) -> str:
         extra = {"via": record["via"] or MISSING, "folded": str(record["folded"])}
         rows.append([*row, *(extra[name] for name, is_there in more.items() if is_there)])
     return "\n".join([*lines, aligned(header, rows, numbers)])
+
+
+def missing_text(missing: Sequence[str]) -> str:
+    """Return which FAISS files an answer does without."""
+    return f"MISSING, so not searched: {', '.join(missing)}"
 
 
 def query_text(query: Query) -> str:

@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from indexer.durable import sync_tree
+from indexer.durable import sync_folder, sync_tree
 from indexer.errors import BuildError, IndexFormatError
 from indexer.index_file import read_index_file
 from indexer.index_model import IndexInfo
@@ -29,6 +29,7 @@ __all__ = [
     "publish",
     "published",
     "refuse_foreign",
+    "root_of",
     "sealed",
     "units_of",
 ]
@@ -63,9 +64,33 @@ def published(index: Path) -> IndexInfo | None:
 
 
 def sealed(index: Path) -> IndexInfo | None:
-    """Return the build that is finished but not published, or None."""
+    """Return the build that is finished but not published, or None.
+
+    One that lacks files, as after a power cut, or cannot be read counts as none: it is made again.
+    """
     path = next_index_file(index)
-    return read_index_file(path) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        info = read_index_file(path)
+    except IndexFormatError:
+        return None
+    for unit in units_of(info):
+        root = root_of(index, unit)
+        for name, known in info.files.items():
+            if name == unit or name.startswith(f"{unit}/"):
+                file = root / name
+                if not file.is_file() or file.stat().st_size != known.bytes:
+                    return None
+    return info
+
+
+def root_of(index: Path, unit: str) -> Path:
+    """Return below which folder a unit of the finished build lies.
+
+    A publication that was killed has moved some of them to their places already.
+    """
+    return next_dir(index) if (next_dir(index) / unit).exists() else index
 
 
 def refuse_foreign(index: Path) -> None:
@@ -133,18 +158,12 @@ def publish(index: Path) -> None:
         if source.is_dir():
             sync_tree(source)
         source.rename(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
+    # All units before the file that lists them, whatever order the disk would choose.
+    sync_folder(index)
     next_index_file(index).replace(index / INDEX_FILE)
-    _sync_folder(index)
+    sync_folder(index)
     _remove(build_dir(index))
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _remove(path: Path) -> None:

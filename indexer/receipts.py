@@ -34,7 +34,8 @@ def index_identity(index: Index) -> dict[str, Any]:
 
 def index_receipt(index: Index, options: SearchOptions) -> dict[str, Any]:
     """Return what all answers of one index with the same options have in common."""
-    return {**index_identity(index), "options": options.plain()}
+    missing = {"missing": list(index.missing)} if index.missing else {}
+    return {**index_identity(index), **missing, "options": options.plain()}
 
 
 @lru_cache(maxsize=8)
@@ -70,7 +71,7 @@ def receipt_of(
     recipes = {}
     for release in where:
         segment = index.segment(release)
-        if compared in segment.info.spaces.get(space, ()):
+        if segment.can_search(space, compared):
             ann = segment.ann(space, compared)
             recipes[release] = {
                 "recipe": ann.recipe.name,

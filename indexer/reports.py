@@ -142,6 +142,7 @@ def verify_text(report: Report) -> str:
     """Return what an examination found: one line per problem, then the verdict."""
     lines = [f"wrong: {problem}" for problem in report.problems]
     lines += [f"not part of the index: {each}" for each in report.leftovers]
+    lines += [f"not of this program: {each}" for each in report.strangers]
     verdict = "the index is what it says" if report.ok else f"{len(report.problems)} problems"
     return "\n".join([*lines, f"{report.checks:,} checks: {verdict}"])
 

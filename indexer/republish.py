@@ -13,6 +13,7 @@ from indexer.layout import INDEX_FILE, next_dir, next_index_file, staged_dir
 from indexer.native_space import fill_native
 from indexer.progress import Announce, mute
 from indexer.publish import adopt, collect_garbage, publish, published
+from indexer.room import making_room_known
 from indexer.tools import StatedEncoder
 from indexer.verify import verify
 from indexer.weights import bridges_of
@@ -57,8 +58,8 @@ def republish(
         If another process is building this index.
     """
     # First of all, so that a folder that is none stays without a lock.
-    read_index_file(index / INDEX_FILE)
-    with writing(index):
+    at_most = sum(each.bytes for each in read_index_file(index / INDEX_FILE).files.values())
+    with writing(index), making_room_known(index, at_most):
         before = published(index)
         assert before is not None
         if staged_dir(index).exists():

@@ -255,16 +255,24 @@ def _indexed_query(
 
 
 def releases_in(index: Index, releases: Sequence[str], space: str, modality: str) -> list[str]:
-    """Return those of the releases that have vectors of a modality in a space.
+    """Return those of the releases that have vectors of a modality in a space to search.
 
     Raises
     ------
     SearchError
-        If none has.
+        If none has, or their FAISS files are missing.
     """
-    chosen = [
-        name for name in releases if modality in index.segment(name).info.spaces.get(space, ())
+    chosen = [name for name in releases if index.segment(name).can_search(space, modality)]
+    missing = [
+        each
+        for segment in map(index.segment, releases)
+        for each in segment.missing.get((space, modality), ())
     ]
+    if not chosen and missing:
+        raise SearchError(
+            f"nothing is left to search: {', '.join(missing)} is missing; bring it back or build "
+            "the index again"
+        )
     if not chosen:
         there = sorted({each for name in releases for each in index.segment(name).info.spaces})
         raise SearchError(

@@ -365,7 +365,11 @@ class Searcher:
 
 
 def open_searcher(
-    index_dir: Path | str, *, weights: str | None = None, native_weights: str | None = None
+    index_dir: Path | str,
+    *,
+    weights: str | None = None,
+    native_weights: str | None = None,
+    allow_missing: bool = False,
 ) -> Searcher:
     """Open an index for searching. No encoder is loaded before a file is brought.
 
@@ -377,13 +381,15 @@ def open_searcher(
         Where the weights of the index's encoder are, if not where the index says.
     native_weights
         The same for the encoder of the space ``spectrum_native``.
+    allow_missing
+        Search without FAISS files that are missing; every answer's receipt names them.
 
     Raises
     ------
     IndexFormatError
-        If the folder holds no index of a known format version.
+        If the folder holds no index of a known format version, or one that lacks files.
     """
-    index = open_index(Path(index_dir))
+    index = open_index(Path(index_dir), allow_missing=allow_missing)
     return Searcher(
         index,
         lambda: open_same_encoder(index, weights),

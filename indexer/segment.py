@@ -1,5 +1,7 @@
 """One release inside an open index: its objects, vectors, FAISS files and previews."""
 
+import threading
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from indexer.arrow_tables import map_table, numpy_column
 from indexer.catalog import cone, find_id
 from indexer.errors import IndexFormatError, SearchError
 from indexer.hats_catalog import read_parquet_row, read_placed_row
+from indexer.held import Held, hold
 from indexer.index_model import ReleaseInfo, bit_of, bits_of
 from indexer.layout import (
     catalog_dir,
@@ -20,6 +23,7 @@ from indexer.layout import (
     rejects_file,
     rows_file,
     segment_ann_file,
+    segment_ann_files,
     segment_vectors_file,
     unplaced_file,
 )
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
     from indexer.ann import AnnIndex
 
 __all__ = ["Segment"]
+
+_MAPPING = threading.Lock()
+"""NumPy reads the header of a file with the parser of Python, which fails now and then if two
+threads use it at once: "AST constructor recursion depth mismatch" of 3.11.7."""
 
 
 class Segment:
@@ -43,9 +51,11 @@ class Segment:
         Its counts and its part of the manifest.
     rows
         The columns of `rows.arrow`, in row order.
+    missing
+        Its FAISS files that are listed and not there, by space and modality.
     """
 
-    def __init__(self, root: Path, name: str, info: ReleaseInfo) -> None:
+    def __init__(self, root: Path, name: str, info: ReleaseInfo, files: Iterable[str]) -> None:
         self.name = name
         self.info = info
         self.rows: pa.Table = map_table(root / rows_file(info.directory))
@@ -57,14 +67,27 @@ class Segment:
         self._root = root
         self._keys = map_table(root / keys_file(info.directory))
         self._previews = PreviewFile(root / previews_file(info.directory))
-        self._vectors = {
-            (space, modality): map_vectors(
-                root / segment_vectors_file(info.directory, space, modality)
-            )
-            for space, modalities in info.spaces.items()
-            for modality in modalities
-        }
+        with _MAPPING:
+            self._vectors = {
+                (space, modality): map_vectors(
+                    root / segment_vectors_file(info.directory, space, modality)
+                )
+                for space, modalities in info.spaces.items()
+                for modality in modalities
+            }
         self._ann: dict[tuple[str, str], AnnIndex] = {}
+        self._ann_files: dict[tuple[str, str], list[Held]] = {}
+        self.missing: dict[tuple[str, str], tuple[str, ...]] = {}
+        own = [each for each in files if each.startswith(f"{info.directory}/")]
+        for space, modality in self._vectors:
+            names = segment_ann_files(own, info.directory, space, modality)
+            held = {each: hold(root / each) for each in names}
+            there = [each for each in held.values() if each is not None]
+            if len(there) == len(names):
+                self._ann_files[space, modality] = there
+            else:
+                gone = tuple(name for name, each in held.items() if each is None)
+                self.missing[space, modality] = gone
         self._rows_of_bits: dict[int, np.ndarray[Any, Any]] = {}
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -156,21 +179,39 @@ class Segment:
         modality = self._one_modality(space, modality)
         return self.rows_in(space, modality), self._vectors[space, modality]
 
+    def can_search(self, space: str, modality: str) -> bool:
+        """Say whether there are vectors of a modality in a space, and their FAISS file."""
+        return (space, modality) in self._ann_files
+
     def ann(self, space: str, modality: str | None = None) -> "AnnIndex":
         """Return the FAISS index over `vectors`; it is mapped on the first call.
 
         Raises
         ------
         SearchError
-            As `vectors`.
+            As `vectors`, or if the file is missing.
+        IndexFormatError
+            If it is damaged.
         """
         # Imported here: faiss takes as long to import as an index takes to open.
         from indexer.ann import load
 
         modality = self._one_modality(space, modality)
         if (space, modality) not in self._ann:
+            if (space, modality) in self.missing:
+                raise SearchError(
+                    f"{', '.join(self.missing[space, modality])} is missing, so {modality} of "
+                    f"{self.name} cannot be searched in space {space!r}; bring it back or build "
+                    "the index again"
+                )
+            held, *more = self._ann_files[space, modality]
             path = self._root / segment_ann_file(self.info.directory, space, modality)
-            self._ann[space, modality] = load(path)
+            try:
+                # Numbered parts are found by the name of the whole, which has no file.
+                self._ann[space, modality] = load(path if more else held.name)
+            except IndexFormatError as error:
+                told = str(error).replace(str(held.name), str(held.path))
+                raise IndexFormatError(told) from error
         return self._ann[space, modality]
 
     def _one_modality(self, space: str, modality: str | None) -> str:

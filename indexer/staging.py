@@ -102,11 +102,16 @@ def stage(
     temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    done = {"config": config, **write(temporary)}
-    done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
-    write_json(temporary / _DONE, done, sync=False)
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.rename(folder)
+    try:
+        done = {"config": config, **write(temporary)}
+        done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
+        write_json(temporary / _DONE, done, sync=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+    except BaseException:
+        # The next build is another process: it would not find these, and the disk may be full.
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     staged = read_staged(folder, partition, config)
     assert staged is not None
     return staged

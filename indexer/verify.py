@@ -15,7 +15,7 @@ from indexer.errors import BuildError, IndexerError
 from indexer.fill import blocks_of
 from indexer.index_file import Index, read_index_file
 from indexer.index_model import MODALITY_BITS, VECTOR_BITS, IndexInfo
-from indexer.layout import INDEX_FILE, units_on_disk
+from indexer.layout import INDEX_FILE, LOCK_FILE, UNIT_KINDS, build_dir, units_on_disk
 from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
 from indexer.proper_motion import motions_of
@@ -46,11 +46,14 @@ class Report:
     leftovers
         Units on disk that are not listed, so not part of the index: of an earlier publication,
         or of a build that was killed. The next build removes them.
+    strangers
+        Whatever else lies in the folder. No build touches it.
     """
 
     checks: int = 0
     problems: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
+    strangers: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -89,7 +92,7 @@ def verify(
     hashes: bool = True,
     progress: Progress = silent,
 ) -> Report:
-    """Examine an index.
+    """Examine an index; if it is published anew meanwhile, what was published last.
 
     Parameters
     ----------
@@ -108,7 +111,17 @@ def verify(
         If there is no index, or one of another version.
     """
     root = Path(index)
-    info = info or read_index_file(root / INDEX_FILE)
+    if info is not None:
+        return _examined(root, info, hashes, progress)
+    while True:
+        listed = read_index_file(root / INDEX_FILE)
+        report = _examined(root, listed, hashes, progress)
+        # What a later publication removed is no damage.
+        if report.ok or read_index_file(root / INDEX_FILE) == listed:
+            return report
+
+
+def _examined(root: Path, info: IndexInfo, hashes: bool, progress: Progress) -> Report:
     found = _Examination()
     _files(root, info, found, hashes, progress)
     if not found.problems:
@@ -122,8 +135,20 @@ def verify(
             _unclaimed(opened, found)
         except IndexerError as error:
             found.expect(False, str(error))
-    leftovers = sorted(units_on_disk(root) - units_of(info))
-    return Report(found.checks, tuple(found.problems), tuple(leftovers))
+    on_disk = units_on_disk(root)
+    return Report(
+        found.checks,
+        tuple(found.problems),
+        leftovers=tuple(sorted(on_disk - units_of(info))),
+        strangers=tuple(sorted(_strangers(root, on_disk))),
+    )
+
+
+def _strangers(root: Path, units: set[str]) -> Iterator[str]:
+    own = {INDEX_FILE, LOCK_FILE, build_dir(root).name, *UNIT_KINDS}
+    for path in root.iterdir():
+        if path.name not in own and path.name not in units:
+            yield path.name
 
 
 def _files(
@@ -139,10 +164,17 @@ def _files(
         if not path.is_file():
             found.expect(False, f"{name} is missing")
             continue
-        size = path.stat().st_size
-        found.expect(size == known.bytes, f"{name} must have {known.bytes} bytes, it has {size}")
-        if hashes and size == known.bytes:
-            found.expect(sha256_of(path) == known.sha256, f"{name} has another sha256 than listed")
+        try:
+            size = path.stat().st_size
+            found.expect(
+                size == known.bytes, f"{name} must have {known.bytes} bytes, it has {size}"
+            )
+            if hashes and size == known.bytes:
+                same = sha256_of(path) == known.sha256
+                found.expect(same, f"{name} has another sha256 than listed")
+        except OSError as error:
+            # A broken disk: the other files are still worth a look.
+            found.expect(False, f"{name} cannot be read ({error.strerror or error})")
     progress(len(info.files), len(info.files))
     listed = set(info.files)
     for unit in sorted(units_of(info)):

@@ -10,6 +10,8 @@ What FAISS 1.15 does in silence, and what guards against it here:
 - a wrong dimension raises an empty assertion, so shapes are checked before;
 - float64 is accepted and cast, so the type is checked;
 - reading can build large precomputed tables, so they are skipped;
+- writing prints to the terminal that the end of a file did not fit on the disk, and goes on, so
+  files are written through Python;
 - on-disk lists prefetch with 32 threads on every search, so files are mapped as plain arrays;
 - merging lists made for fast scanning corrupts the heap, so ordinary ones are merged, and the
   result is converted;

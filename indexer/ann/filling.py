@@ -15,6 +15,7 @@ from indexer.errors import IndexFormatError, SearchError
 
 __all__ = ["fill", "for_serving", "load_trained", "merge", "read", "save", "train"]
 
+_BLOCK_BYTES = 1 << 20
 _KMEANS_ITERATIONS = 10
 _READ_FLAGS = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
 
@@ -117,8 +118,9 @@ def _values_of_codes(index: Any) -> np.ndarray[Any, Any]:
 
 def save(index: Any, path: Path) -> None:
     """Write a FAISS file, whole or not at all."""
-    with replacing(path) as temporary:
-        faiss.write_index(index, str(temporary))
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        # By itself FAISS only prints that a full disk did not take the end of a file.
+        faiss.write_index(index, faiss.PyCallbackIOWriter(stream.write, _BLOCK_BYTES))
 
 
 def read(path: Path) -> Any:

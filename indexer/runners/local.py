@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing.connection import wait
 from typing import TypeVar
 
 __all__ = ["run_local"]
@@ -63,4 +65,13 @@ def run_local(
 def _start(threads: int, start: Callable[..., None], start_arguments: tuple[object, ...]) -> None:
     # Read when torch loads its thread pool: together the processes use the machine once.
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     start(*start_arguments)
+
+
+def _end_with_parent() -> None:
+    """End when the build is killed: the pool's own workers would wait for tasks for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

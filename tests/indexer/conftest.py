@@ -72,6 +72,8 @@ def fingerprint() -> Callable[[Path], dict[str, Any]]:
             if path.is_file()
         }
         values = json.loads((index / "index.json").read_text())
+        # A hash over the dates, too; the golden index is from before it was stated.
+        values.pop("sha256", None)
         values.pop("created")
         for release in values["releases"].values():
             release["inputs"].pop("changed")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.errors import IndexFormatError, LockedError, SearchError
-from indexer.index_file import open_index, read_index_file
+from indexer.index_file import open_index, read_index_file, write_checked
 from indexer.index_model import IndexInfo
 from indexer.lock import writing
 
@@ -69,8 +70,9 @@ def _changed(fake_index: Path, tmp_path: Path, change) -> Path:
     copy = tmp_path / "copy"
     shutil.copytree(fake_index, copy)
     values = json.loads((copy / "index.json").read_text())
+    values.pop("sha256")
     change(values)
-    (copy / "index.json").write_text(json.dumps(values))
+    write_checked(copy / "index.json", values)
     return copy
 
 
@@ -113,7 +115,7 @@ def test_a_republished_index_is_opened_whole(fake_index: Path, tmp_path: Path, m
     """The older index.json is read, its files are gone, the newer one is published meanwhile."""
     copy = tmp_path / "copy"
     shutil.copytree(fake_index, copy)
-    old = (copy / "index.json").read_text()
+    old = json.dumps(read_index_file(copy / "index.json").model_dump(mode="json"))
     new = old.replace('"segments/fake-sdss"', '"segments/fake-sdss@2"').replace(
         '"generation": 1', '"generation": 2'
     )
@@ -144,8 +146,9 @@ def test_nothing_heavy_is_imported(fake_index: Path):
 
 def test_the_lock_names_its_holder_and_goes_away(tmp_path: Path):
     with writing(tmp_path):
-        assert (tmp_path / "lock").read_text() == f"process {os.getpid()}\n"
-        with pytest.raises(LockedError, match=f"process {os.getpid()}"), writing(tmp_path):
+        holder = f"process {os.getpid()} on {platform.node()}"
+        assert (tmp_path / "lock").read_text() == f"{holder}\n"
+        with pytest.raises(LockedError, match=f"{holder} is doing so"), writing(tmp_path):
             pass
     assert not (tmp_path / "lock").exists()
 
@@ -159,4 +162,12 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path):
     subprocess.run([sys.executable, "-c", program], check=False)
     assert (tmp_path / "lock").exists()
     with writing(tmp_path):
-        assert (tmp_path / "lock").read_text() == f"process {os.getpid()}\n"
+        assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {platform.node()}\n"
+
+
+def test_missing_heads_are_damage_of_the_index(fake_index: Path, tmp_path: Path):
+    """So opening looks for a newer publication, as for every other file."""
+    copy = Path(shutil.copytree(fake_index, tmp_path / "copy"))
+    (copy / "spaces" / "shared" / "heads.safetensors").unlink()
+    with pytest.raises(IndexFormatError, match=r"heads\.safetensors must be a file of heads"):
+        open_index(copy)

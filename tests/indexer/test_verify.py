@@ -10,7 +10,9 @@ import pytest
 
 from indexer.durable import sha256_of
 from indexer.errors import BuildError
+from indexer.index_file import write_checked
 from indexer.layout import rejects_file, segment_vectors_file
+from indexer.reports import verify_text
 from indexer.verify import verify
 
 VECTORS = segment_vectors_file("segments/fake-desi", "spectrum", "spectrum")
@@ -26,13 +28,17 @@ def _relist(index: Path, name: str) -> None:
     values = json.loads((index / "index.json").read_text())
     path = index / name
     values["files"][name] = {"bytes": path.stat().st_size, "sha256": sha256_of(path)}
-    (index / "index.json").write_text(json.dumps(values))
+    _write(index, values)
 
 
 def _edit(index: Path, change: Callable[[dict], None]) -> None:
     values = json.loads((index / "index.json").read_text())
     change(values)
-    (index / "index.json").write_text(json.dumps(values))
+    _write(index, values)
+
+
+def _write(index: Path, values: dict) -> None:
+    write_checked(index / "index.json", {k: v for k, v in values.items() if k != "sha256"})
 
 
 def _problems(index: Path) -> str:
@@ -131,9 +137,14 @@ def test_rows_and_keys_out_of_order(copy: Path):
 
 def test_leftovers_are_named_but_not_wrong(copy: Path):
     (copy / "segments" / "fake-desi@9").mkdir()
+    (copy / "thesis.tex").write_text("important")
     report = verify(copy)
     assert report.ok
     assert report.leftovers == ("segments/fake-desi@9",)
+    assert report.strangers == ("thesis.tex",)
+    text = verify_text(report)
+    assert "not part of the index: segments/fake-desi@9" in text
+    assert "not of this program: thesis.tex" in text
 
 
 def test_problems_can_be_raised(copy: Path):
