@@ -209,6 +209,9 @@ class FakeSegment:
     def __len__(self) -> int:
         return 2 * len(self.vectors_)
 
+    def can_search(self, space: str, modality: str) -> bool:
+        return modality in self.info.spaces.get(space, ())
+
     def ann(self, *_: str) -> ann.AnnIndex:
         return self.index
 
