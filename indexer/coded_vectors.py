@@ -42,7 +42,8 @@ class Scale:
     def codes(self, vectors: Float32[np.ndarray, "n dim"]) -> UInt8[np.ndarray, "n dim"]:
         """Return the nearest code of each number; beyond the ends, the last one."""
         scaled = np.rint((vectors - self.least) / self.step)
-        return np.clip(scaled, 0, _LEVELS, out=scaled).astype(np.uint8)
+        found: np.ndarray[Any, Any] = np.clip(scaled, 0, _LEVELS).astype(np.uint8)
+        return found
 
     def vectors(self, codes: UInt8[np.ndarray, "n dim"]) -> Float32[np.ndarray, "n dim"]:
         """Return what codes stand for, of unit length, each vector computed alone."""
@@ -118,6 +119,5 @@ class CodedVectors:
 
     def __getitem__(self, chosen: Any) -> Float32[np.ndarray, "..."]:
         codes = np.asarray(self.codes[chosen])
-        if codes.ndim == 1:
-            return self.scale.vectors(codes[None, :])[0]
-        return self.scale.vectors(codes)
+        found: np.ndarray[Any, Any] = self.scale.vectors(np.atleast_2d(codes))
+        return found[0] if codes.ndim == 1 else found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float16, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from indexer.arrow_tables import map_table, numpy_column
 from indexer.catalog import cone, find_id
@@ -24,7 +24,7 @@ from indexer.layout import (
     unplaced_file,
 )
 from indexer.previews import Preview, PreviewFile
-from indexer.vectors import map_vectors
+from indexer.vectors import Vectors, map_vectors
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -138,7 +138,7 @@ class Segment:
 
     def vectors(
         self, space: str, modality: str | None = None
-    ) -> tuple[Int64[np.ndarray, " n"], Float16[np.ndarray, "n dim"]]:
+    ) -> tuple[Int64[np.ndarray, " n"], Vectors]:
         """Return the rows that have a vector in a space, ascending, and the vectors, mapped.
 
         Parameters

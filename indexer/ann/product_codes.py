@@ -15,11 +15,13 @@ from indexer.ann.library import checked, faiss, one_thread
 
 __all__ = [
     "CODES",
+    "fast_lists_of",
     "lists_of",
     "matrix_of",
     "projection",
     "trained_lists",
     "turned_for_scanning",
+    "with_lists",
 ]
 
 CODES = 64
@@ -122,11 +124,21 @@ def turned_for_scanning(index: Any) -> Any:
 
     Both are in memory for a moment. The quantizer goes over from one to the other.
     """
+    return with_lists(index, fast_lists_of(lists_of(index)))
+
+
+def fast_lists_of(ordinary: Any) -> Any:
+    """Return the same lists, laid out for fast scanning; the quantizer is that of the others."""
+    return faiss.IndexIVFPQFastScan(ordinary)
+
+
+def with_lists(index: Any, fast: Any) -> Any:
+    """Put lists that scan fast in the place of the ordinary ones that they were made of."""
     ordinary: Any = lists_of(index)
-    fast = faiss.IndexIVFPQFastScan(ordinary)
     ordinary.own_fields, fast.own_fields = False, True
     # The lists replaced are freed with the last name for them, the others by the index.
     ordinary.this.own(True)
     index.index = fast
+    index.ntotal = fast.ntotal
     fast.this.own(False)
     return index
