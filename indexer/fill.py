@@ -156,7 +156,7 @@ def fill_segment(
         Folder in which the pieces of a large segment wait; those that are there, and are of the
         same vectors and the same quantizer, are not filled again. Default: beside the FAISS file.
     progress
-        Called with the vectors filled and their number.
+        Called with the vectors filled and their number; all are, before pieces are put together.
     """
     vectors = filling.vectors()
     recipe = ann.recipe_for(*vectors.shape)
@@ -169,6 +169,7 @@ def fill_segment(
     if quantizer is None or recipe.lists == 0 or len(vectors) <= PIECE_VECTORS:
         merged = _filled(empty, vectors, rows, whole)
         ann.save(ann.for_serving(merged), filling.ann_path)
+        progress(len(vectors), len(vectors))
     else:
         folder = pieces or filling.ann_path.with_suffix(".pieces")
         paths = []
@@ -178,8 +179,8 @@ def fill_segment(
             if not path.exists():
                 ann.save_piece(_filled(empty, vectors, rows, each), path)
             paths.append(path)
+        progress(len(vectors), len(vectors))
         _save_assembled(filling.ann_path, empty, paths, len(vectors))
-    progress(len(vectors), len(vectors))
     if recipe.lists and quantizer is not None and quantizer.facts is not None:
         (some,) = positions_of([len(vectors)], LOOKED_AT)
         found = spread_of(quantizer.index, np.asarray(vectors[some], dtype=np.float32))

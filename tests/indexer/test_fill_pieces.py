@@ -154,7 +154,7 @@ def test_what_is_trained_says_on_what(made, tmp_path):
 def test_a_killed_build_finds_its_quantizer_again(made, tmp_path, monkeypatch):
     filling, trained = made
     first = train_quantizer(tmp_path, SPACE, {"a:image": filling}, keep=tmp_path / "keep")
-    monkeypatch.setattr(ann, "train", lambda *each: pytest.fail("it was trained again"))
+    monkeypatch.setattr(ann, "train", lambda *_: pytest.fail("it was trained again"))
     second = train_quantizer(tmp_path, SPACE, {"a:image": filling}, keep=tmp_path / "keep")
     assert first.sha256 == second.sha256 == trained.sha256
     assert first.facts == second.facts
