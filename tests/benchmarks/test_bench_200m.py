@@ -88,7 +88,7 @@ def test_killed_twice_it_gives_the_same(undisturbed, tmp_path):
 def test_another_run_is_not_gone_on_with(tmp_path):
     State(Asked(tmp_path, 1000, 8, 5, 1))
     with pytest.raises(
-        SystemExit, match=r"holds a run of .*1000.*, asked is .*2000.*another folder"
+        SystemExit, match=r"holds a run of .*1000.*asked is .*2000.*name another"
     ):
         State(Asked(tmp_path, 2000, 8, 5, 1))
 
