@@ -260,15 +260,15 @@ class Composer:
             for release, modalities in sorted(users.items())
             for modality in modalities
         }
-        waiting = pieces_dir(self.index)
-        quantizer = self._quantizer(name, unit, fillings, anew, waiting)
+        quantizer = self._quantizer(name, unit, fillings, anew)
+        pieces = pieces_dir(self.index)
         for release in new:
             for modality in users[release]:
                 fill_segment(
                     self.filling(release, name, modality),
                     self.rows_in(release, name, modality),
                     quantizer,
-                    pieces=waiting / segment_space_dir(segment_unit(release), name) / modality,
+                    pieces=pieces / segment_space_dir(segment_unit(release), name) / modality,
                 )
         vectors = {
             (release, modality): self.filling(release, name, modality).vectors()
@@ -306,13 +306,13 @@ class Composer:
         return np.full(len(rows), -1) if links is None else links.partners(release, rows)
 
     def _quantizer(
-        self, name: str, unit: str, fillings: Mapping[str, Filling], anew: bool, keep: Path
+        self, name: str, unit: str, fillings: Mapping[str, Filling], anew: bool
     ) -> Quantizer | None:
         if self.before is not None and name in self.before.spaces and not anew:
             found = taken(self.index, self.before.spaces[name].directory, self.root, unit)
             if found is not None:
                 return found
-        return train_quantizer(self.root, unit, fillings, keep=keep)
+        return train_quantizer(self.root, unit, fillings, keep=pieces_dir(self.index))
 
     def link(self, epochs: Mapping[str, float] | None = None) -> None:
         """Link every two releases, except those whose links are published and still hold.

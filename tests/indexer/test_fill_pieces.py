@@ -5,16 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_sky import FAKE_TOOLS
 
 from indexer import ann, fill
 from indexer.ann import pieces as ann_pieces
 from indexer.ann import recipes
+from indexer.build import build
 from indexer.errors import IndexFormatError
 from indexer.fill import Filling, fill_segment, train_quantizer
+from indexer.index_file import open_index
 from indexer.layout import numbered, quantizer_facts_file, segment_unit, space_unit
 from indexer.quantizers import positions_of, taken
 from indexer.spaces import to_unit
 from indexer.vectors import exact_scan, rerank
+from indexer.verify import verify
 
 COUNT, DIM = 5000, 64
 SPACE = space_unit("image")
@@ -165,3 +169,34 @@ def test_every_segment_is_in_the_sample():
     assert [len(each) for each in chosen] == [99, 1, 0, 1]
     assert chosen[0][:3].tolist() == [0, 10, 20]
     assert [len(each) for each in positions_of([3, 2], 100)] == [3, 2]
+
+
+def test_a_build_that_broke_off_goes_on_with_its_pieces(
+    fake_sky, tmp_path, fingerprint, monkeypatch
+):
+    monkeypatch.setattr(recipes, "EXACT_UP_TO", 20)
+    monkeypatch.setattr(recipes, "EIGHT_BIT_UP_TO", 2**30)
+    monkeypatch.setattr(fill, "PIECE_VECTORS", 25)
+    build(fake_sky, tmp_path / "one", weights="fake", tools=FAKE_TOOLS)
+    save, saved = ann.save_piece, []
+
+    def breaks_off(index, path):
+        if len(saved) == 3:
+            raise KeyboardInterrupt
+        saved.append(path)
+        save(index, path)
+
+    monkeypatch.setattr(ann, "save_piece", breaks_off)
+    with pytest.raises(KeyboardInterrupt):
+        build(fake_sky, tmp_path / "two", weights="fake", tools=FAKE_TOOLS)
+    again = []
+    monkeypatch.setattr(ann, "save_piece", lambda *each: (again.append(each[1]), save(*each)))
+    build(fake_sky, tmp_path / "two", weights="fake", tools=FAKE_TOOLS)
+    assert again
+    assert not set(again) & set(saved)
+    assert fingerprint(tmp_path / "two") == fingerprint(tmp_path / "one")
+    assert not (tmp_path / "two" / ".build").exists()
+    index = open_index(tmp_path / "two")
+    names = {Path(name).name for name in index.info.files}
+    assert {"quantizer.faiss", "quantizer.json", "spectrum.drift.json"} <= names
+    assert verify(tmp_path / "two").ok
