@@ -1,5 +1,6 @@
 """What a process holds in memory, and how to make it forget what lies on disk."""
 
+import ctypes
 import mmap
 import os
 import threading
@@ -7,8 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 _SAMPLED_EVERY_S = 0.25
 
@@ -48,16 +47,23 @@ def watched() -> Iterator[Peak]:
         peak.anonymous = max(peak.anonymous, memory_mb()["anonymous"])
 
 
-def forget(paths: Iterable[Path], maps: Iterable[np.ndarray] = ()) -> None:
+def forget(paths: Iterable[Path]) -> None:
     """Drop files from memory: from the maps of this process, then from the system's cache.
 
     A page that a process has mapped is not dropped from the cache, so the maps come first.
+    Nothing may have been written to them.
     """
-    for each in maps:
-        held = each._mmap if isinstance(each, np.memmap) else None
-        if held is not None:
-            held.madvise(mmap.MADV_DONTNEED)
-    for path in paths:
+    wanted = [path.resolve() for path in paths]
+    names = {str(path) for path in wanted}
+    libc = ctypes.CDLL(None, use_errno=True)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        where, *rest = line.split(maxsplit=5)
+        if rest[-1] in names:
+            first, last = (int(each, 16) for each in where.split("-"))
+            start, length = ctypes.c_void_p(first), ctypes.c_size_t(last - first)
+            if libc.madvise(start, length, mmap.MADV_DONTNEED):
+                raise OSError(ctypes.get_errno(), f"{rest[-1]} cannot be dropped from memory")
+    for path in wanted:
         handle = os.open(path, os.O_RDONLY)
         try:
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)

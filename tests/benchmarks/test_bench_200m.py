@@ -45,7 +45,8 @@ def test_it_tells_what_was_measured(undisturbed):
     folder, result = undisturbed
     assert (result["vectors"], result["resumes"], result["recipe"]) == (VECTORS, 0, "ivf_pq4")
     stages = {"vectors", "train", "fill", "merge", "publish", "search"}
-    assert set(result["stage_hours"]) == set(result["cpu_microseconds_a_vector"]) == stages
+    assert set(result["stage_hours"]) == stages
+    assert set(result["cpu_microseconds_a_vector"]) == stages - {"search"}
     assert all(value >= 0 for value in result["stage_hours"].values())
     usual = next(each for each in result["warm"] if each["nprobe"] == 128)
     value, low, high = usual["recall_at_10"]
@@ -87,9 +88,7 @@ def test_killed_twice_it_gives_the_same(undisturbed, tmp_path):
 
 def test_another_run_is_not_gone_on_with(tmp_path):
     State(Asked(tmp_path, 1000, 8, 5, 1))
-    with pytest.raises(
-        SystemExit, match=r"holds a run of .*1000.*asked is .*2000.*name another"
-    ):
+    with pytest.raises(SystemExit, match=r"holds a run of .*1000.*asked is .*2000.*name another"):
         State(Asked(tmp_path, 2000, 8, 5, 1))
 
 
