@@ -4,9 +4,10 @@
 
 Asks one query at a time. Warm: every query was asked before. Cold: before every query the files
 are dropped from the maps of this process and from the system's cache (MADV_DONTNEED, then
-POSIX_FADV_DONTNEED), so that the vectors that rank its candidates come from the disk. Lists for
-fast scanning do not: FAISS copies them into memory when it opens their file. Recall is that of the ten nearest of all vectors, which were found
-by comparing every one, with a 95 % bootstrap interval over queries. Writes `searches.json`.
+POSIX_FADV_DONTNEED), so that the graph of the lists and the vectors that rank candidates come
+from the disk. Lists for fast scanning do not: FAISS copies them into memory when it opens them.
+Recall is that of the ten nearest of all vectors, which were found by comparing every one, with a
+95 % bootstrap interval over queries. Writes `searches.json`.
 """
 
 import argparse
