@@ -12,6 +12,7 @@ from pathlib import Path
 from indexer.arrow_tables import read_parquet, write_parquet
 from indexer.brought import read_facts
 from indexer.compose import Composer
+from indexer.drift import with_drift_notes
 from indexer.durable import sha256_of
 from indexer.encoders import Encoders, Weights, open_encoders
 from indexer.encoding import (
@@ -206,7 +207,9 @@ def _make(
         if name in kept:
             composer.keep(name)
         else:
-            composer.add(name, by_release[name], release.release.vectors)
+            stated = release.release
+            coded = stated.keep_vectors == "8-bit"
+            composer.add(name, by_release[name], stated.vectors, coded=coded)
     announce("linking sources")
     # Before the spaces: to calibrate them it must be known who is the same source.
     composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})
@@ -214,7 +217,8 @@ def _make(
     composer.fill_spaces()
     fill_native(composer, wanted.native)
     announce("aligning modalities")
-    notes = (*_brought_notes(composer), *fill_shared(composer))
+    said = (*_brought_notes(composer), *fill_shared(composer))
+    notes = with_drift_notes(said, composer.root, composer.drafts)
     unclaimed = _write_unclaimed(composer, wanted)
     sha256 = {
         name: {path: digest for each in parts for path, digest in each.inputs.items()}

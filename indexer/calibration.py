@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float16, Float32, Float64
+from jaxtyping import Float32, Float64
 from pydantic import BaseModel, ConfigDict
 
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError
+from indexer.vectors import Vectors
 
 __all__ = ["ANY_RELEASE", "Calibration", "Side", "calibrate", "read_calibration"]
 
@@ -86,8 +87,8 @@ def _name(query: Side, target: Side) -> str:
 
 def calibrate(
     space: str,
-    vectors: Mapping[Side, Float16[np.ndarray, "n dim"]],
-    asking: Mapping[Side, Float16[np.ndarray, "n dim"]] | None = None,
+    vectors: Mapping[Side, Vectors],
+    asking: Mapping[Side, Vectors] | None = None,
 ) -> Calibration:
     """Score random pairs of every two sides of a space.
 
@@ -113,9 +114,7 @@ def calibrate(
     return Calibration(space=space, pairs=PAIRS, quantiles=quantiles)
 
 
-def _random_scores(
-    queries: np.ndarray[Any, Any], targets: np.ndarray[Any, Any], *, same: bool
-) -> np.ndarray[Any, Any]:
+def _random_scores(queries: Vectors, targets: Vectors, *, same: bool) -> np.ndarray[Any, Any]:
     if not len(queries) or not len(targets) or (same and len(targets) < 2):
         return np.empty(0, dtype=np.float32)
     rng = np.random.default_rng([_SEED, len(queries), len(targets)])

@@ -30,9 +30,10 @@ from indexer.layout import (
     encoder_file,
     links_unit,
     next_dir,
-    quantizer_file,
+    pieces_dir,
     redshift_readout_file,
     rows_file,
+    segment_space_dir,
     segment_unit,
     space_unit,
 )
@@ -48,6 +49,7 @@ from indexer.links import (
 from indexer.plan import ReleasePlan, inputs_info
 from indexer.proper_motion import motions_of
 from indexer.publish import adopt
+from indexer.quantizers import Quantizer, taken
 from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
 from indexer.staging import Staged
 from indexer.tools import EncoderLike
@@ -98,10 +100,20 @@ class Composer:
         assert self.before is not None
         info = self.before.releases[name]
         adopt(self.index, info.directory)
-        self.drafts[name] = Draft(name, info.directory, info, None, dict(info.spaces))
+        # Its vectors are kept in every space as they are in one.
+        coded = any(
+            Filling(self.index, info.directory, space, modalities[0]).coded
+            for space, modalities in info.spaces.items()
+        )
+        self.drafts[name] = Draft(name, info.directory, info, None, dict(info.spaces), coded)
 
     def add(
-        self, name: str, staged: Sequence[Staged], brought: BroughtVectors | None = None
+        self,
+        name: str,
+        staged: Sequence[Staged],
+        brought: BroughtVectors | None = None,
+        *,
+        coded: bool = False,
     ) -> None:
         """Put a segment together from its staged partitions.
 
@@ -109,12 +121,14 @@ class Composer:
         ----------
         brought
             Who made its vectors, if not the encoder.
+        coded
+            Keep 8 bits a dimension of its vectors in place of float16.
         """
         unit = segment_unit(name, self.generation)
         assembled = assemble(self.root, unit, name, staged, self.builder)
         if brought is not None:
             write_facts(self.root, unit, brought, staged, assembled.origin)
-        self.drafts[name] = Draft(name, unit, None, assembled, {})
+        self.drafts[name] = Draft(name, unit, None, assembled, {}, coded)
 
     def rows(self, name: str) -> pa.Table:
         """Return the served columns of a segment."""
@@ -158,7 +172,7 @@ class Composer:
             assert draft.assembled is not None
             raw = draft.assembled.raw[modality]
             filling = self.filling(draft.name, modality, modality)
-            filling.write(len(raw), space.dim, through(space, raw))
+            filling.write(len(raw), space.dim, through(space, raw), coded=draft.coded)
             draft.spaces[modality] = (modality,)
         # What a space that is gone shared is no use to one that was fitted anew.
         self.finish_space(
@@ -246,11 +260,16 @@ class Composer:
             for release, modalities in sorted(users.items())
             for modality in modalities
         }
-        trained = self._quantizer(name, unit, fillings, anew)
+        quantizer = self._quantizer(name, unit, fillings, anew)
+        pieces = pieces_dir(self.index)
         for release in new:
             for modality in users[release]:
-                filling = self.filling(release, name, modality)
-                fill_segment(filling, self.rows_in(release, name, modality), trained)
+                fill_segment(
+                    self.filling(release, name, modality),
+                    self.rows_in(release, name, modality),
+                    quantizer,
+                    pieces=pieces / segment_space_dir(segment_unit(release), name) / modality,
+                )
         vectors = {
             (release, modality): self.filling(release, name, modality).vectors()
             for release, modalities in users.items()
@@ -288,16 +307,12 @@ class Composer:
 
     def _quantizer(
         self, name: str, unit: str, fillings: Mapping[str, Filling], anew: bool
-    ) -> Any | None:
-        from indexer import ann
-
+    ) -> Quantizer | None:
         if self.before is not None and name in self.before.spaces and not anew:
-            trained = self.index / quantizer_file(self.before.spaces[name].directory)
-            if trained.exists():
-                index = ann.load_trained(trained)
-                ann.save(index, self.root / quantizer_file(unit))
-                return index
-        return train_quantizer(self.root, unit, fillings)
+            found = taken(self.index, self.before.spaces[name].directory, self.root, unit)
+            if found is not None:
+                return found
+        return train_quantizer(self.root, unit, fillings, keep=pieces_dir(self.index))
 
     def link(self, epochs: Mapping[str, float] | None = None) -> None:
         """Link every two releases, except those whose links are published and still hold.

@@ -31,6 +31,8 @@ class Draft:
         Its objects, if it is new; else None.
     spaces
         Modalities that have vectors, per space.
+    coded
+        Whether 8 bits a dimension of its vectors are kept in place of float16.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Draft:
     kept: ReleaseInfo | None
     assembled: Assembled | None
     spaces: dict[str, tuple[str, ...]]
+    coded: bool = False
 
     @property
     def modalities(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
-def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
+def replacing(path: Path, *, sync: bool = True, keep: bool = False) -> Iterator[Path]:
     """Give a temporary name to write to, which takes the place of `path` on success.
 
     What was written is removed otherwise: a file that the disk could not hold must not fill it.
@@ -33,6 +33,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
         The file to write; its folder is made.
     sync
         Wait until the bytes are on the disk. Off for staged work, whose hashes are checked.
+    keep
+        Do not remove it: a later call goes on with it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
@@ -44,7 +46,8 @@ def replacing(path: Path, *, sync: bool = True) -> Iterator[Path]:
             _sync(temporary)
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        if not keep:
+            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -27,13 +27,17 @@ __all__ = [
     "links_unit",
     "next_dir",
     "next_index_file",
+    "numbered",
+    "pieces_dir",
     "previews_file",
+    "quantizer_facts_file",
     "quantizer_file",
     "redshift_readout_file",
     "rejects_file",
     "rows_file",
     "segment_ann_file",
     "segment_ann_files",
+    "segment_drift_file",
     "segment_unit",
     "segment_vectors_file",
     "space_file",
@@ -168,6 +172,16 @@ def segment_ann_files(
     return tuple(parts[number] for number in sorted(parts)) or (whole,)
 
 
+def numbered(path: Path, number: int) -> Path:
+    """Return one of the files that stand for a FAISS file that would be too large."""
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def segment_drift_file(segment: str, space: str, modality: str) -> str:
+    """Return how vectors of a segment differ from those that its lists were trained on."""
+    return f"{segment_space_dir(segment, space)}/{_checked(modality)}.drift.json"
+
+
 def space_file(space_dir: str) -> str:
     """Return the description of a space."""
     return f"{space_dir}/space.json"
@@ -193,6 +207,11 @@ def quantizer_file(space_dir: str) -> str:
     return f"{space_dir}/quantizer.faiss"
 
 
+def quantizer_facts_file(space_dir: str) -> str:
+    """Return what the quantizer was trained on, and how."""
+    return f"{space_dir}/quantizer.json"
+
+
 def calibration_file(space_dir: str) -> str:
     """Return the quantiles of the scores of random pairs."""
     return f"{space_dir}/calibration.json"
@@ -211,6 +230,11 @@ def build_dir(index: Path) -> Path:
 def next_dir(index: Path) -> Path:
     """Return where the units to be published are gathered."""
     return build_dir(index) / "next"
+
+
+def pieces_dir(index: Path) -> Path:
+    """Return where trained quantizers and pieces of inverted lists wait."""
+    return build_dir(index) / "pieces"
 
 
 def next_index_file(index: Path) -> Path:

@@ -185,6 +185,9 @@ class ReleaseManifest(_Model):
         ``pmra`` and ``pmdec`` (mas a year; and ``ref_epoch``, where each position has its own)
         are moved to the epoch of another release before the two are linked. Default: 2016.0,
         that of Gaia DR3.
+    keep_vectors
+        What is kept of its vectors to rank answers by: ``float16``, or at the largest scale
+        ``8-bit``, half of that.
     simulated
         Whether the data are simulated; shown with every object.
     count, homepage, licence, citation, acknowledgement
@@ -213,6 +216,9 @@ class ReleaseManifest(_Model):
         ge=1900.0,
         le=2100.0,
         exclude_if=lambda value: value == DEFAULT_EPOCH_YR,
+    )
+    keep_vectors: Literal["float16", "8-bit"] = Field(
+        default="float16", exclude_if=lambda value: value == "float16"
     )
     simulated: bool = False
     count: PublishedCount | None = None

@@ -112,7 +112,7 @@ def fill_native(composer: Composer, identity: Identity | None) -> None:
         assert draft.assembled is not None
         raw = draft.assembled.native
         filling = composer.filling(draft.name, NATIVE, _SPECTRUM)
-        filling.write(len(raw), space.dim, through(space, raw))
+        filling.write(len(raw), space.dim, through(space, raw), coded=draft.coded)
         draft.spaces[NATIVE] = (_SPECTRUM,)
     composer.finish_space(NATIVE, unit, space.dim, users, [each.name for each in new])
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from jaxtyping import Float16, Float32, Int64
+from jaxtyping import Float32, Int64
 
 from aion_encoder.contrastive import PairBlock
 from indexer.index_model import NATIVE, modality_of
+from indexer.vectors import Vectors
 
 __all__ = [
     "Linked",
@@ -53,7 +54,7 @@ class Linked(Protocol):
     def cells_of(self, release: str) -> Int64[np.ndarray, " n"]:
         """Return the nested HEALPix index of order 29 of every row; -1 without a position."""
 
-    def vectors_of(self, release: str, modality: str) -> Float16[np.ndarray, "n dim"]:
+    def vectors_of(self, release: str, modality: str) -> Vectors:
         """Map the vectors of a modality in the space of that modality."""
 
 
@@ -79,7 +80,7 @@ class ReleasePairs:
 
     releases: tuple[str, str]
     modalities: tuple[str, str]
-    vectors: tuple[Float16[np.ndarray, "a d1"], Float16[np.ndarray, "b d2"]]
+    vectors: tuple[Vectors, Vectors]
     places: tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]
     rows: tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]
     sources: Int64[np.ndarray, " n"]

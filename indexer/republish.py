@@ -6,6 +6,7 @@ from pathlib import Path
 
 from indexer.build import builder_name, files_of
 from indexer.compose import Composer
+from indexer.drift import with_drift_notes
 from indexer.errors import BuildError
 from indexer.index_file import read_index_file, write_index_file, writing
 from indexer.index_model import IndexInfo
@@ -77,7 +78,7 @@ def republish(
         composer.fill_spaces()
         fill_native(composer, None)
         try:
-            notes = change(composer)
+            notes = with_drift_notes(change(composer), composer.root, composer.drafts)
         except BuildError:
             collect_garbage(index)
             raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-from jaxtyping import Float16, Float64, Int64
+from jaxtyping import Float64, Int64
 
 from indexer.arrow_tables import map_table, numpy_column
 from indexer.catalog import cone, find_id
@@ -22,13 +22,12 @@ from indexer.layout import (
     previews_file,
     rejects_file,
     rows_file,
-    segment_ann_file,
     segment_ann_files,
     segment_vectors_file,
     unplaced_file,
 )
 from indexer.previews import Preview, PreviewFile
-from indexer.vectors import map_vectors
+from indexer.vectors import Vectors, map_vectors
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -161,7 +160,7 @@ class Segment:
 
     def vectors(
         self, space: str, modality: str | None = None
-    ) -> tuple[Int64[np.ndarray, " n"], Float16[np.ndarray, "n dim"]]:
+    ) -> tuple[Int64[np.ndarray, " n"], Vectors]:
         """Return the rows that have a vector in a space, ascending, and the vectors, mapped.
 
         Parameters
@@ -204,13 +203,13 @@ class Segment:
                     f"{self.name} cannot be searched in space {space!r}; bring it back or build "
                     "the index again"
                 )
-            held, *more = self._ann_files[space, modality]
-            path = self._root / segment_ann_file(self.info.directory, space, modality)
+            files = self._ann_files[space, modality]
             try:
-                # Numbered parts are found by the name of the whole, which has no file.
-                self._ann[space, modality] = load(path if more else held.name)
+                self._ann[space, modality] = load(*(each.name for each in files))
             except IndexFormatError as error:
-                told = str(error).replace(str(held.name), str(held.path))
+                told = str(error)
+                for each in files:
+                    told = told.replace(str(each.name), str(each.path))
                 raise IndexFormatError(told) from error
         return self._ann[space, modality]
 

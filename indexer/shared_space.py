@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float16, Int64
+from jaxtyping import Int64
 
 from aion_encoder.heads import Head, LinearHead, load_heads, save_heads
 from indexer.align import ALIGNED_MODALITIES, PAIRS_AT_MOST, Aligned, fit_heads
@@ -31,6 +31,7 @@ from indexer.layout import (
 from indexer.pairs import gather_pairs
 from indexer.progress import Progress, silent
 from indexer.spaces import SHARED, read_description, shared_description, to_unit
+from indexer.vectors import Vectors
 
 __all__ = ["fill_shared"]
 
@@ -212,6 +213,7 @@ def _project(composer: Composer, draft: Draft, modality: str, head: Head) -> Non
         len(vectors),
         head.dim,
         lambda chosen: to_unit(head.apply(vectors[chosen].astype(np.float32))),
+        coded=draft.coded,
     )
 
 
@@ -250,5 +252,5 @@ class _Gathered:
     def cells_of(self, release: str) -> Int64[np.ndarray, " n"]:
         return numpy_column(self._composer.rows(release), "healpix_29")
 
-    def vectors_of(self, release: str, modality: str) -> Float16[np.ndarray, "n dim"]:
+    def vectors_of(self, release: str, modality: str) -> Vectors:
         return self._composer.filling(release, modality, modality_of(modality)).vectors()

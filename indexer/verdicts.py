@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from jaxtyping import Float16, Int64
+from jaxtyping import Int64
 
 from indexer.calibration import ANY_RELEASE, QUANTILES, Calibration, Side
 from indexer.queries import plain_number
-from indexer.vectors import rerank
+from indexer.vectors import Vectors, rerank
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -134,7 +134,7 @@ class Filled:
     """
 
     rows: Int64[np.ndarray, " n"]
-    vectors: Float16[np.ndarray, "n dim"]
+    vectors: Vectors
     ann: "AnnIndex"
 
 

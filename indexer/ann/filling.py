@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from indexer.ann.library import checked, faiss, one_thread
+from indexer.ann.assignment import add_vectors
+from indexer.ann.kmeans import two_level_kmeans
+from indexer.ann.library import checked, faiss, gpus, one_thread
 from indexer.ann.product_codes import lists_of, trained_lists, turned_for_scanning
 from indexer.ann.recipes import Recipe
 from indexer.durable import replacing
@@ -17,6 +19,10 @@ __all__ = ["fill", "for_serving", "load_trained", "merge", "read", "save", "trai
 
 _BLOCK_BYTES = 1 << 20
 _KMEANS_ITERATIONS = 10
+_TWO_LEVELS_FROM = 2048
+"""Lists from which k-means in one level would take minutes: 4,096 of 256 dimensions 44 s, not 1.5;
+the mean squared error is 1.6 % larger."""
+
 _READ_FLAGS = faiss.IO_FLAG_MMAP_IFC | faiss.IO_FLAG_SKIP_PRECOMPUTE_TABLE
 
 
@@ -42,6 +48,9 @@ def train(recipe: Recipe, sample: Float32[np.ndarray, "n dim"]) -> Any:
     index = faiss.index_factory(dim, f"IVF{recipe.lists},SQ8", metric)
     index.cp.niter = _KMEANS_ITERATIONS
     index.cp.min_points_per_centroid = 1
+    if gpus() or recipe.lists >= _TWO_LEVELS_FROM:
+        # With all centres there FAISS trains the codes alone.
+        index.quantizer.add(two_level_kmeans(sample, recipe.lists))
     with one_thread():
         index.train(sample)
     return index
@@ -55,8 +64,7 @@ def fill(trained: Any, vectors: Float32[np.ndarray, "n dim"], rows: Int64[np.nda
     shard = faiss.clone_index(trained)
     contiguous = checked(vectors, trained.d)
     ids = np.ascontiguousarray(rows, dtype=np.int64)
-    with one_thread():
-        shard.add_with_ids(contiguous, ids)
+    add_vectors(shard, contiguous, ids)
     return shard
 
 

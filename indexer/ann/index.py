@@ -1,6 +1,8 @@
 """Search a FAISS file by inner product: true counts, ties by row, settings with the call."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ from jaxtyping import Float32, Int64, UInt8
 
 from indexer.ann.filling import read
 from indexer.ann.library import checked, faiss
-from indexer.ann.product_codes import lists_of, matrix_of
+from indexer.ann.product_codes import lists_of, lists_to_visit, matrix_of, search_lists
 from indexer.ann.recipes import Recipe
 from indexer.errors import IndexFormatError, SearchError
+from indexer.layout import numbered
 from indexer.vectors import PADDING
 
 __all__ = ["AnnIndex", "load"]
@@ -21,24 +24,43 @@ _GRAPH_SEARCH = 64
 """Least width of the search for the lists to visit."""
 
 
-def load(path: Path) -> "AnnIndex":
-    """Map a FAISS file for searching.
+def load(path: Path, *parts: Path) -> "AnnIndex":
+    """Map a FAISS file for searching, or the numbered files that stand for one too large.
+
+    Parameters
+    ----------
+    path
+        The file. If it is not there, files with its name and numbers from 0 are looked for.
+    parts
+        Further files of one index, where all are known.
 
     Raises
     ------
     IndexFormatError
         If the file is missing or is no FAISS file that this package writes.
     """
-    return AnnIndex(read(path))
+    files = [path, *parts]
+    if not path.exists() and numbered(path, 0).exists():
+        files = list(takewhile(Path.exists, (numbered(path, number) for number in count())))
+    first, *more = map(read, files)
+    return AnnIndex(first, tuple(more))
 
 
 @dataclass(frozen=True)
 class AnnIndex:
-    """A FAISS index of one segment and one space, safe to search from several threads."""
+    """A FAISS index of one segment and one space, safe to search from several threads.
+
+    Attributes
+    ----------
+    index
+        FAISS's own, from `indexer.ann.for_serving` or mapped.
+    more
+        Others with further vectors, filled from the same trained index.
+    """
 
     index: Any
+    more: tuple[Any, ...] = ()
     recipe: Recipe = field(init=False)
-    _lists: Any = field(init=False, repr=False)
     _matrix: Any = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +76,6 @@ class AnnIndex:
                 f"a FAISS file must be flat, ivf_sq8 or ivf_pq4, got {type(self.index).__name__}"
             )
         object.__setattr__(self, "recipe", recipe)
-        object.__setattr__(self, "_lists", codes)
         object.__setattr__(self, "_matrix", None if codes is None else matrix_of(self.index))
 
     @property
@@ -65,7 +86,7 @@ class AnnIndex:
     @property
     def count(self) -> int:
         """Number of vectors."""
-        return int(self.index.ntotal)
+        return sum(int(each.ntotal) for each in (self.index, *self.more))
 
     @property
     def default_nprobe(self) -> int:
@@ -113,23 +134,16 @@ class AnnIndex:
         # FAISS takes the bits by address: they stay in a variable until the call returns.
         bits = None if allowed is None else np.ascontiguousarray(allowed, dtype=np.uint8)
         selector = None if bits is None else faiss.IDSelectorBitmap(bits)
-        searched, given = self._asked(queries)
-        fetch = min(self.count, k + _TIE_MARGIN)
-        while True:
-            parameters = self._parameters(nprobe, selector)
-            scores, rows = searched.search(given, fetch, params=parameters)
-            if fetch >= self.count or not _cut_inside_tie(scores, rows, width):
-                break
-            # FAISS keeps any of equal scores; all of them are needed to break ties by row.
-            fetch = min(self.count, 4 * fetch)
+        parameters = self._parameters(nprobe, selector)
+        if self._matrix is not None:
+            # Unlike FAISS's matrix product, each query alone: what it finds depends on no other.
+            queries = np.einsum("qd,od->qo", queries, self._matrix)
+        found = [
+            _best(_searching(each, queries, parameters), int(each.ntotal), k)
+            for each in (self.index, *self.more)
+        ]
+        scores, rows = (np.concatenate(each, axis=1) for each in zip(*found, strict=True))
         return _ordered(scores, rows, width)
-
-    def _asked(self, queries: np.ndarray[Any, Any]) -> tuple[Any, np.ndarray[Any, Any]]:
-        """Return what is searched, and with what: product codes by projected queries."""
-        if self._lists is None:
-            return self.index, queries
-        # Unlike FAISS's matrix product, each query alone: what it finds depends on no other.
-        return self._lists, np.einsum("qd,od->qo", queries, self._matrix)
 
     def _parameters(self, nprobe: int | None, selector: Any) -> Any:
         if self.recipe.name == "flat":
@@ -143,6 +157,29 @@ class AnnIndex:
             return faiss.SearchParametersIVF(nprobe=lists, sel=selector)
         graph = faiss.SearchParametersHNSW(efSearch=max(_GRAPH_SEARCH, lists))
         return faiss.SearchParametersIVF(nprobe=lists, sel=selector, quantizer_params=graph)
+
+
+_Search = Callable[[int], tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
+"""Gives scores and rows of so many neighbours of each query."""
+
+
+def _searching(index: Any, queries: np.ndarray[Any, Any], parameters: Any) -> _Search:
+    codes = lists_of(index)
+    if codes is None:
+        return lambda fetch: index.search(queries, fetch, params=parameters)
+    visited = lists_to_visit(codes, queries, parameters)
+    return lambda fetch: search_lists(codes, queries, fetch, visited, parameters)
+
+
+def _best(search: _Search, total: int, k: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return at least the k best of each query, and all that tie with the last of them."""
+    fetch = min(total, k + _TIE_MARGIN)
+    while True:
+        scores, rows = search(fetch)
+        if fetch >= total or not _cut_inside_tie(scores, rows, min(k, total)):
+            return scores, rows
+        # FAISS keeps any of equal scores; all of them are needed to break ties by row.
+        fetch = min(total, 4 * fetch)
 
 
 def _empty(

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from indexer.ann.library import faiss, one_thread
+from indexer.ann.library import faiss, gpus, one_thread
 from indexer.spaces import to_unit
 
-__all__ = ["shares", "two_level_kmeans"]
+__all__ = ["SEED", "shares", "two_level_kmeans"]
 
 SEED = 1234
 _ITERATIONS = 10
@@ -24,7 +24,7 @@ def two_level_kmeans(
 ) -> Float32[np.ndarray, "clusters dim"]:
     """Find unit vectors so that each of a sample has a large inner product with one of them.
 
-    On one thread, from a fixed seed.
+    On one thread, from a fixed seed; on the GPUs that FAISS can use, if there are any.
 
     Parameters
     ----------
@@ -69,6 +69,7 @@ def _kmeans(vectors: Float32[np.ndarray, "n dim"], clusters: int) -> Any:
         spherical=True,
         seed=SEED,
         min_points_per_centroid=1,
+        gpu=gpus() > 0,
     )
     found.train(vectors)
     return found

@@ -1,4 +1,4 @@
-"""FAISS itself, how many threads it may use, and what may be given to it."""
+"""FAISS itself, how many threads it may use, on what it works, and what may be given to it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import numpy as np
 
 from indexer.errors import SearchError
 
-__all__ = ["checked", "faiss", "one_thread", "threads"]
+__all__ = ["checked", "device", "faiss", "gpus", "one_thread", "threads"]
 
 faiss: Any = _faiss
 """Untyped: its type stubs know less than the module."""
@@ -18,6 +18,16 @@ faiss: Any = _faiss
 def threads() -> int:
     """Return on how many threads FAISS would work: ``OMP_NUM_THREADS``, or all cores."""
     return int(faiss.omp_get_max_threads())
+
+
+def gpus() -> int:
+    """Return how many GPUs FAISS can use: none where it was built without."""
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "get_num_gpus") else 0
+
+
+def device() -> str:
+    """Return on what lists are trained and vectors are assigned to them."""
+    return "gpu" if gpus() else "cpu"
 
 
 @contextmanager

@@ -8,18 +8,22 @@ length is the one that leaves the shortest residuals to be coded.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from indexer.ann.kmeans import SEED, two_level_kmeans
 from indexer.ann.library import checked, faiss, one_thread
 
 __all__ = [
     "CODES",
+    "fast_lists_of",
     "lists_of",
+    "lists_to_visit",
     "matrix_of",
     "projection",
+    "search_lists",
     "trained_lists",
     "turned_for_scanning",
+    "with_lists",
 ]
 
 CODES = 64
@@ -117,16 +121,61 @@ def lists_of(index: Any) -> Any | None:
     return inverted if isinstance(inverted, codes) else None
 
 
+def lists_to_visit(
+    lists: Any, queries: Float32[np.ndarray, "q out"], parameters: Any
+) -> tuple[Float32[np.ndarray, "q nprobe"], Int64[np.ndarray, "q nprobe"]]:
+    """Return the scores of the centres of the lists near each query, and which lists these are.
+
+    The graph may reach fewer than were asked for. FAISS says -1 then and a score of -3.4e38, and as
+    fast scanning scales by the scores of all lists, this one would drown all others: the lowest
+    true score stands there instead, and nothing is read.
+    """
+    scores, found = lists.quantizer.search(
+        queries, parameters.nprobe, params=parameters.quantizer_params
+    )
+    lowest = np.min(scores, axis=1, where=found >= 0, initial=np.inf, keepdims=True)
+    return np.where(found >= 0, scores, lowest).astype(np.float32), found
+
+
+def search_lists(
+    lists: Any,
+    queries: Float32[np.ndarray, "q out"],
+    k: int,
+    visited: tuple[Float32[np.ndarray, "q nprobe"], Int64[np.ndarray, "q nprobe"]],
+    parameters: Any,
+) -> tuple[Float32[np.ndarray, "q k"], Int64[np.ndarray, "q k"]]:
+    """Search the lists that `lists_to_visit` gave; scores and ids as FAISS gives them."""
+    # By address, as FAISS's own method in Python takes no parameters: all stay in variables.
+    near, found = (np.ascontiguousarray(each) for each in visited)
+    scores = np.empty((len(queries), k), np.float32)
+    ids = np.empty((len(queries), k), np.int64)
+    pointers = [faiss.swig_ptr(each) for each in (found, near, scores, ids)]
+    lists.search_preassigned_c(
+        len(queries), faiss.swig_ptr(queries), k, *pointers, False, parameters
+    )
+    return scores, ids
+
+
 def turned_for_scanning(index: Any) -> Any:
     """Turn ordinary lists of product codes into ones that scan fast, in their place.
 
     Both are in memory for a moment. The quantizer goes over from one to the other.
     """
+    return with_lists(index, fast_lists_of(lists_of(index)))
+
+
+def fast_lists_of(ordinary: Any) -> Any:
+    """Return the same lists, laid out for fast scanning; the quantizer is that of the others."""
+    return faiss.IndexIVFPQFastScan(ordinary)
+
+
+def with_lists(index: Any, fast: Any) -> Any:
+    """Put lists that scan fast in the place of the ordinary ones that they were made of."""
     ordinary: Any = lists_of(index)
-    fast = faiss.IndexIVFPQFastScan(ordinary)
     ordinary.own_fields, fast.own_fields = False, True
     # The lists replaced are freed with the last name for them, the others by the index.
     ordinary.this.own(True)
     index.index = fast
+    index.ntotal = fast.ntotal
     fast.this.own(False)
     return index

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import faiss
 import numpy as np
@@ -12,7 +13,14 @@ from hypothesis import strategies as st
 from indexer import ann
 from indexer.ann.filling import read
 from indexer.ann.kmeans import shares, two_level_kmeans
-from indexer.ann.product_codes import CODES, lists_of, projection
+from indexer.ann.product_codes import (
+    CODES,
+    lists_of,
+    lists_to_visit,
+    matrix_of,
+    projection,
+    search_lists,
+)
 from indexer.errors import SearchError
 from indexer.row_sets import RowSet
 from indexer.spaces import to_unit
@@ -283,3 +291,35 @@ def test_as_many_clusters_as_vectors():
     centroids = two_level_kmeans(VECTORS[:20], 20)
     order = np.argmax(VECTORS[:20] @ centroids.T, axis=1)
     np.testing.assert_allclose(centroids[order], to_unit(VECTORS[:20]), atol=1e-6)
+
+
+class _Reaching:
+    """A graph that reaches some lists only, as the FAISS graph of many lists now and then does."""
+
+    def __init__(self, graph, unreached):
+        self._graph, self._unreached = graph, unreached
+
+    def search(self, queries, k, *, params):
+        scores, found = self._graph.search(queries, k, params=params)
+        lost = np.isin(found, self._unreached)
+        return np.where(lost, -3.4e38, scores).astype(np.float32), np.where(lost, -1, found)
+
+
+def test_lists_that_the_graph_does_not_reach_do_not_drown_the_others(index):
+    codes = lists_of(index.index)
+    given = np.einsum("qd,od->qo", QUERIES, matrix_of(index.index))
+    parameters = index._parameters(RECIPE.lists, None)
+    whole = search_lists(codes, given, 10, lists_to_visit(codes, given, parameters), parameters)
+    farthest = np.unique(lists_to_visit(codes, given, parameters)[1][:, -1])[:1]
+    reaching = SimpleNamespace(quantizer=_Reaching(codes.quantizer, farthest))
+    visited = lists_to_visit(reaching, given, parameters)
+    assert (visited[1] == -1).any()
+    assert visited[0].min() > -10.0
+    found = search_lists(codes, given, 10, visited, parameters)
+    # Of a few queries that list holds some of the nearest.
+    same = found[1] == whole[1]
+    assert same.mean() > 0.97
+    assert np.allclose(found[0][same], whole[0][same], atol=0.02)
+    # Without that, a query says nothing any more.
+    drowned = np.where(visited[1] < 0, np.float32(-3.4e38), visited[0]), visited[1]
+    assert (search_lists(codes, given, 10, drowned, parameters)[1] == whole[1]).mean() < 0.5
