@@ -1,0 +1,85 @@
+"""Many objects asked at once: every column as one search at a time gives it."""
+
+import shutil
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from indexer.batched import NOTHING_FOUND, BatchSearcher, block_size
+from indexer.errors import IndexerError
+from indexer.index_file import Index, open_index
+from indexer.options import SearchOptions
+from indexer.search import Searcher
+from tests.indexer.small_sky import build_small_index
+
+OPTIONS = {
+    "same": SearchOptions(k=7),
+    "without the source": SearchOptions(k=5, exclude_source=True),
+    "linked to spectra": SearchOptions(k=6, to="spectrum", bridge="linked"),
+    "linked to images": SearchOptions(k=30, to="image", bridge="linked"),
+    "linked, without the source": SearchOptions(
+        k=6, to="spectrum", bridge="linked", exclude_source=True
+    ),
+    "aligned": SearchOptions(k=9, to="image", bridge="aligned"),
+    "aligned or linked": SearchOptions(k=9, to="spectrum"),
+    "some releases": SearchOptions(k=4, releases=("demo-hsc", "demo-desi")),
+    "more than there are": SearchOptions(k=400),
+    "linked, more than there are": SearchOptions(k=400, to="xp"),
+}
+
+
+def one_by_one(searcher: Searcher, release: str, rows: list[int], options: SearchOptions) -> list:
+    """Return the hits of each object, or the reason for which there are none."""
+    found: list = []
+    for row in rows:
+        key = f"{release}:{searcher.index.segment(release).object_id(row)}"
+        try:
+            hits = searcher.search(searcher.query_object(key), options)
+        except IndexerError as error:
+            found.append(str(error))
+            continue
+        found.append(hits if len(hits) else NOTHING_FOUND)
+    return found
+
+
+def assert_same(index: Index, release: str, rows: list[int], options: SearchOptions) -> None:
+    answers = BatchSearcher(index, options).search(release, np.array(rows, dtype=np.int64))
+    names = np.array(index.releases)
+    for place, wanted in enumerate(one_by_one(Searcher(index), release, rows, options)):
+        mine = answers.hits["query"] == place
+        assert isinstance(wanted, str) == (place in answers.refused) == (not mine.any())
+        if isinstance(wanted, str):
+            assert answers.refused[place] == wanted
+            continue
+        hits = answers.hits[mine]
+        keys = [
+            f"{names[code]}:{index.segment(names[code]).object_id(row)}"
+            for code, row in zip(hits["release"], hits["row"], strict=True)
+        ]
+        via = [
+            f"{names[code]}:{index.segment(names[code]).object_id(row)}" if row >= 0 else ""
+            for code, row in zip(hits["via_release"], hits["via_row"], strict=True)
+        ]
+        assert keys == wanted.key.tolist()
+        assert via == wanted.via.tolist()
+        np.testing.assert_array_equal(hits["score"], wanted.score)
+        np.testing.assert_array_equal(answers.rank[mine], wanted.rank)
+        np.testing.assert_array_equal(answers.percentile[mine], wanted.percentile)
+        np.testing.assert_array_equal(answers.bridge[mine], wanted.bridge)
+        np.testing.assert_array_equal(answers.modality[mine], wanted.modality)
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+def test_a_block_is_answered_as_its_objects_one_by_one(
+    small_index: Path, options: SearchOptions
+) -> None:
+    index = open_index(small_index)
+    for release in index.releases:
+        # Twins (158, 159), a source that was reduced twice (0), and objects without any partner.
+        count = len(index.segment(release))
+        rows = sorted({0, 1, 5, count // 2, count - 3, count - 2, count - 1} & set(range(count)))
+        assert_same(index, release, rows, options)
