@@ -227,14 +227,10 @@ class BatchSearcher:
         linked = route.bridge == "linked"
         scored = hits["via_release"] if linked else hits["release"]
         own = self._codes[release]
-        itself = (
-            linked & (hits["via_release"] == own) & (hits["via_row"] == rows[hits["query"]])
-        )
+        itself = linked & (hits["via_release"] == own) & (hits["via_row"] == rows[hits["query"]])
         percentiles = np.full(len(hits), 100.0)
         for code in np.unique(scored[~itself]).tolist():
             at = np.flatnonzero((scored == code) & ~itself)
             side = (self.index.releases[code], route.own if linked else route.to)
-            percentiles[at] = calibration.percentile(
-                hits["score"][at], (release, route.own), side
-            )
+            percentiles[at] = calibration.percentile(hits["score"][at], (release, route.own), side)
         return np.round(percentiles, 3)

@@ -114,9 +114,7 @@ def _counterparts(index: Index, near: Hitlist, to: str, releases: Sequence[str])
             rows = partner_rows(index, index.releases[release], near["row"][at], target, to)
             at, rows = at[rows >= 0], rows[rows >= 0]
             of = near[at]
-            parts.append(
-                hits_of(of["query"], codes[target], rows, of["score"], release, of["row"])
-            )
+            parts.append(hits_of(of["query"], codes[target], rows, of["score"], release, of["row"]))
             order.append(at * len(releases) + number)
     found = np.concatenate(parts)[np.argsort(np.concatenate(order), kind="stable")]
     _, first = np.unique(place_numbers(found), return_index=True)

@@ -1,20 +1,15 @@
 """Many objects asked at once: every column as one search at a time gives it."""
 
-import shutil
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from indexer.batched import NOTHING_FOUND, BatchSearcher, block_size
+from indexer.batched import NOTHING_FOUND, BatchSearcher
 from indexer.errors import IndexerError
 from indexer.index_file import Index, open_index
 from indexer.options import SearchOptions
 from indexer.search import Searcher
-from tests.indexer.small_sky import build_small_index
 
 OPTIONS = {
     "same": SearchOptions(k=7),
