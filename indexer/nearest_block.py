@@ -59,7 +59,7 @@ def hits_of(
 def place_numbers(hits: Hitlist) -> Int64[np.ndarray, " n"]:
     """Return one number for the query, release and row of each hit, to compare them by."""
     release = hits["release"].astype(np.int64)
-    return ((hits["query"] << _RELEASE_BITS | release) << _ROW_BITS) | hits["row"]
+    return np.asarray(((hits["query"] << _RELEASE_BITS | release) << _ROW_BITS) | hits["row"])
 
 
 def nearest_of_block(
@@ -144,7 +144,9 @@ def _of_segment(
 ) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Give query, row and score of at least the `wanted` best, and all that tie with the last."""
     ann = segment.ann(space, modality)
-    rows, stored = segment.vectors(space, modality)
+    rows, mapped = segment.vectors(space, modality)
+    # NumPy takes rows of an ordinary array twice as fast as of one that knows it is mapped.
+    stored = np.asarray(mapped)
     wanted = min(wanted, ann.count)
     exact = ann.recipe.name == "flat"
     fetch = (wanted if exact else ann.recipe.candidates(wanted)) + SPARE

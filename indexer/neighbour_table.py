@@ -259,7 +259,7 @@ def _answer(
             progress(done)
     table, without = pa.concat_tables(tables), pa.concat_tables(refused)
     order = np.argsort(table.column(HEALPIX_COLUMN).to_numpy(), kind="stable")
-    table = table.take(pa.array(order)).replace_schema_metadata(schema.metadata)
+    table = table.take(pa.array(order)).combine_chunks()
     place = "table/" + unit.cell.path if unit.cell else f"unplaced/{unit.name}.parquet"
     for part, path in ((table, place), (without, f"refused/{unit.name}.parquet")):
         if len(part):

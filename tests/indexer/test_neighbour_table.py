@@ -15,6 +15,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 from click.testing import CliRunner
 
+from indexer.batched import Answers, BatchSearcher
 from indexer.cli import main
 from indexer.durable import sha256_of
 from indexer.errors import LockedError, QueryError, SearchError
@@ -131,8 +132,8 @@ def test_hats_accepts_it_and_it_joins_the_catalogue(
     assert json.loads(catalog.schema.metadata[b"receipt"])["options"]["to"] == "image"
     table = rows_of(whole)
     for pixel in catalog.get_healpix_pixels():
-        inside = pd.read_parquet(hats.io.paths.pixel_catalog_file(whole, pixel), engine="pyarrow")
-        assert (inside["_healpix_29"] >> (2 * (29 - pixel.order)) == pixel.pixel).all()
+        inside = pd.read_parquet(hats.io.paths.pixel_catalog_file(whole, pixel))
+        assert (inside["_healpix_29"].to_numpy() >> (2 * (29 - pixel.order)) == pixel.pixel).all()
         assert inside["_healpix_29"].is_monotonic_increasing
     segment = hats.read_hats(small_index / catalog_dir(index.segment("demo-gaia").info.directory))
     objects = pd.concat(
@@ -155,9 +156,7 @@ def test_blocks_and_cells_of_any_size_have_the_same_rows(
 ) -> None:
     monkeypatch.setattr("indexer.neighbour_table.block_size", lambda _: 7)
     export_all(index, tmp_path / "out", options=OPTIONS, sources=SOURCES)
-    assert [path.name for path in (tmp_path / "out").glob("dataset/**/*.parquet")] == [
-        "Npix=4.parquet"
-    ]
+    assert len(list((tmp_path / "out").glob("dataset/**/*.parquet"))) == 1
     pd.testing.assert_frame_equal(
         rows_of(tmp_path / "out").sort_values(["source_key", "rank"], ignore_index=True),
         rows_of(whole).sort_values(["source_key", "rank"], ignore_index=True),
@@ -168,7 +167,7 @@ def test_blocks_and_cells_of_any_size_have_the_same_rows(
 def test_it_goes_on_from_any_write_that_failed(
     index: Index, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The disk is full at the first write, then at the third, then at the fifth, ..."""
+    """The disk is full at the second write, then at the third after that, then at the fourth."""
     out, replace, left = tmp_path / "neighbours", Path.replace, [0]
 
     def failing(path: Path, target: Path) -> Path:
@@ -180,14 +179,14 @@ def test_it_goes_on_from_any_write_that_failed(
     monkeypatch.setattr(Path, "replace", failing)
     failures = 0
     while not out.exists():
-        left[0] = 1 + failures % 3
+        left[0] = 1 + failures
         try:
             export_all(index, out, options=OPTIONS, sources=SOURCES)
         except OSError:
             failures += 1
             assert not out.exists()
             assert [path.name for path in tmp_path.iterdir()] == ["neighbours.unfinished"]
-    assert failures > 10
+    assert failures > 5
     assert files_of(out) == files_of(whole)
     assert [path.name for path in tmp_path.iterdir()] == ["neighbours"]
 
@@ -212,15 +211,28 @@ table.export_all(open_index(sys.argv[1]), Path(sys.argv[2]), options=options,
 
 @pytest.mark.usefixtures("_small_cells")
 def test_what_is_killed_leaves_nothing_and_is_gone_on_with(
-    small_index: Path, index: Index, whole: Path, tmp_path: Path
+    small_index: Path,
+    index: Index,
+    whole: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "neighbours"
     done = subprocess.run([sys.executable, "-c", KILLED, str(small_index), str(out)], check=False)
     assert done.returncode == -9
     assert [path.name for path in tmp_path.iterdir()] == ["neighbours.unfinished"]
-    before = len(list((unfinished_path(out) / "done").iterdir()))
-    assert before > 0
+    made = [json.loads(each.read_text()) for each in unfinished_path(out).glob("done/*.json")]
+    before = sum(each["answered"] + each["refused"] for each in made)
+    assert 0 < before < 161
     told: list[tuple[int, int]] = []
+    asked: list[int] = []
+    search = BatchSearcher.search
+
+    def counted(searcher: BatchSearcher, release: str, rows: np.ndarray) -> Answers:
+        asked.append(len(rows))
+        return search(searcher, release, rows)
+
+    monkeypatch.setattr(BatchSearcher, "search", counted)
     export_all(
         index,
         out,
@@ -228,8 +240,7 @@ def test_what_is_killed_leaves_nothing_and_is_gone_on_with(
         sources=SOURCES,
         progress=lambda done, total: told.append((done, total)),
     )
-    # The first blocks were not asked again, and what is told never goes back.
-    assert told[0][0] > 8
+    assert before + sum(asked) == 161
     assert told == sorted(told)
     assert told[-1] == (161, 161)
     assert files_of(out) == files_of(whole)
