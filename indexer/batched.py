@@ -5,7 +5,7 @@ No verdict and no receipt is made for an object: what all answers have in common
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,15 @@ from indexer.linked_block import linked_of_block
 from indexer.nearest_block import HIT, Hitlist, hits_of, nearest_of_block
 from indexer.options import SearchOptions
 from indexer.resolve import indexed_query, releases_in, releases_with
+from indexer.search import Searcher
 from indexer.spaces import SHARED, to_unit
 
 __all__ = ["NOTHING_FOUND", "Answers", "BatchSearcher", "block_size"]
 
 NOTHING_FOUND = "it has no neighbour of the kind asked for"
+
+_KNOWN = frozenset({"k", "to", "bridge", "releases", "exclude_source"})
+"""Options that are honoured here."""
 
 _BLOCK = 256
 _NEIGHBOURS_AT_ONCE = 1 << 20
@@ -86,6 +90,8 @@ class Answers:
 class BatchSearcher:
     """Answers for many objects of one index with the same options.
 
+    Options that blocks do not know are answered all the same, one object after another.
+
     Parameters
     ----------
     index
@@ -99,6 +105,11 @@ class BatchSearcher:
         self.options = options
         self._routes: dict[tuple[str, int], Route | str] = {}
         self._codes = {name: code for code, name in enumerate(index.releases)}
+        usual = type(options)()
+        self._in_blocks = all(
+            field.name in _KNOWN or getattr(options, field.name) == getattr(usual, field.name)
+            for field in fields(options)
+        )
 
     def search(self, release: str, rows: Int64[np.ndarray, " q"]) -> Answers:
         """Find the neighbours of some objects.
@@ -108,6 +119,8 @@ class BatchSearcher:
         release, rows
             The objects. Time and memory go with their number: ask blocks of `block_size`.
         """
+        if not self._in_blocks:
+            return self._one_by_one(release, rows)
         segment = self.index.segment(release)
         bits = segment.column("modalities")[rows]
         refused: dict[int, str] = {}
@@ -137,11 +150,41 @@ class BatchSearcher:
             np.repeat(np.array([route.to for _, _, route in parts], dtype=str), counts),
         ]
         order = np.argsort(hits["query"], kind="stable")
-        hits, (percentile, bridge, modality) = hits[order], [each[order] for each in columns]
-        rank = 1 + np.arange(len(hits)) - np.searchsorted(hits["query"], hits["query"])
-        without = np.setdiff1d(np.arange(len(rows)), hits["query"]).tolist()
-        refused = {place: refused.get(place, NOTHING_FOUND) for place in without}
-        return Answers(hits, rank, percentile, bridge, modality, refused)
+        return _answers(hits[order], len(rows), refused, *(column[order] for column in columns))
+
+    def _one_by_one(self, release: str, rows: Int64[np.ndarray, " q"]) -> Answers:
+        segment, searcher = self.index.segment(release), Searcher(self.index)
+        parts, refused = [np.empty(0, HIT)], {}
+        columns: dict[str, list[Any]] = {name: [] for name in ("percentile", "bridge", "modality")}
+        for place, row in enumerate(rows.tolist()):
+            query = indexed_query(self.index, segment, row, "object", "", {})
+            try:
+                found = searcher.search(query, self.options)
+            except IndexerError as error:
+                refused[place] = str(error)
+                continue
+            hits = hits_of(np.full(len(found), place), -1, np.empty(len(found), int), found.score)
+            for name, keys in (("", found.key), ("via_", found.via)):
+                places = [self._place(key) for key in keys.tolist()]
+                hits[f"{name}release"], hits[f"{name}row"] = np.array(places).reshape(-1, 2).T
+            parts.append(hits)
+            for name, values in columns.items():
+                values.extend(getattr(found, name).tolist())
+        hits = np.concatenate(parts)
+        return _answers(
+            hits,
+            len(rows),
+            refused,
+            np.array(columns["percentile"], float),
+            np.array(columns["bridge"], str),
+            np.array(columns["modality"], str),
+        )
+
+    def _place(self, key: str) -> tuple[int, int]:
+        """Return release and row of a key, -1 and -1 where it is empty."""
+        release, _, object_id = key.partition(":")
+        row = self.index.segment(release).row_of(object_id) if key else None
+        return (-1, -1) if row is None else (self._codes[release], row)
 
     def _route(self, segment: Segment, bits: int, row: int) -> Route | str:
         """Return how objects with some kinds of vectors are asked, or why they cannot be."""
@@ -234,3 +277,18 @@ class BatchSearcher:
             side = (self.index.releases[code], route.own if linked else route.to)
             percentiles[at] = calibration.percentile(hits["score"][at], (release, route.own), side)
         return np.round(percentiles, 3)
+
+
+def _answers(
+    hits: Hitlist,
+    asked: int,
+    refused: Mapping[int, str],
+    percentile: np.ndarray[Any, Any],
+    bridge: np.ndarray[Any, Any],
+    modality: np.ndarray[Any, Any],
+) -> Answers:
+    """Return answers whose hits are in order, with their ranks, and a reason for each without."""
+    rank = 1 + np.arange(len(hits)) - np.searchsorted(hits["query"], hits["query"])
+    without = np.setdiff1d(np.arange(asked), hits["query"]).tolist()
+    reasons = {place: refused.get(place, NOTHING_FOUND) for place in without}
+    return Answers(hits, rank, percentile, bridge, modality, reasons)

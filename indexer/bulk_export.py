@@ -80,8 +80,9 @@ def export_neighbours(
 ) -> BulkSummary:
     """Write the neighbours of many objects, one row per neighbour.
 
-    The table is whole or absent. Neighbours are written block by block; FITS, VOTable and ECSV
-    are made of the whole table at the end, so for many millions of rows take CSV or Parquet.
+    The table is whole or absent; what was killed leaves the folder ``PATH.unfinished``, which the
+    next call takes over. Neighbours are written block by block; FITS, VOTable and ECSV are made of
+    the whole table at the end, so for many millions of rows take CSV or Parquet.
 
     Parameters
     ----------
@@ -112,7 +113,7 @@ def export_neighbours(
         )
     refused: list[Refused] = []
     with work_beside(path) as work:
-        spool = work / "neighbours.parquet"
+        spool, temporary = work / "spool", work / f"whole{path.suffix}"
         try:
             rows = _answer_all(BatchSearcher(index, options), identifiers, spool, refused, progress)
             summary = BulkSummary(
@@ -129,10 +130,11 @@ def export_neighbours(
                     "list": {**source, **counts, "refused": summary.refused},
                 }
             }
-            with whole_or_absent(path) as temporary:
-                _convert(spool, temporary, file_format, meta)
+            _convert(spool, temporary, file_format, meta)
+            temporary.replace(path)
         finally:
             spool.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     if refused:
         with whole_or_absent(refused_path(path)) as temporary:
             _write_refused(temporary, refused)

@@ -144,9 +144,7 @@ def _of_segment(
 ) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Give query, row and score of at least the `wanted` best, and all that tie with the last."""
     ann = segment.ann(space, modality)
-    rows, mapped = segment.vectors(space, modality)
-    # NumPy takes rows of an ordinary array twice as fast as of one that knows it is mapped.
-    stored = np.asarray(mapped)
+    rows, stored = segment.vectors(space, modality)
     wanted = min(wanted, ann.count)
     exact = ann.recipe.name == "flat"
     fetch = (wanted if exact else ann.recipe.candidates(wanted)) + SPARE
