@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.search_latency import machine
-from benchmarks.synthetic_vectors import SyntheticVectors
+from benchmarks.synthetic_vectors import BLOCK, SyntheticVectors
 from indexer import Searcher, SearchError, SearchOptions, open_searcher
 from indexer.answer_columns import keys_of
 from indexer.batched import BatchSearcher, block_size
@@ -47,7 +47,10 @@ def built(folder: Path, objects: int, seed: int) -> Path:
     ra_deg, dec_deg = rng.uniform(0.0, 360.0, objects), rng.uniform(-60.0, 60.0, objects)
     releases = []
     for number, (modality, survey) in enumerate((("image", "legacysurvey"), ("spectrum", "sdss"))):
-        vectors = np.concatenate([*SyntheticVectors(DIM, seed + number).chunks(objects)])
+        source = SyntheticVectors(DIM, seed + number)
+        # A chunk is always made as a whole, which takes long for few.
+        few = objects <= BLOCK
+        vectors = source.queries(objects) if few else np.concatenate([*source.chunks(objects)])
         table = {
             "object_id": [str(each) for each in range(objects)],
             "ra": ra_deg,
