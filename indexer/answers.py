@@ -1,7 +1,9 @@
 """What was found -> hits: catalogue columns, percentiles, addresses."""
 
+import math
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -10,9 +12,10 @@ import numpy as np
 from indexer.bridges import Found
 from indexer.hits import Hits
 from indexer.index_file import Index, Segment
+from indexer.index_model import LinkOutInfo
 from indexer.queries import Query
 
-__all__ = ["assemble", "known_of", "links_out"]
+__all__ = ["assemble", "known_of", "links_out", "pages_of"]
 
 
 def links_out(segment: Segment, row: int) -> list[dict[str, str]]:
@@ -20,16 +23,26 @@ def links_out(segment: Segment, row: int) -> list[dict[str, str]]:
 
     Addresses that need a position are left out where there is none.
     """
-    values = {"object_id": quote(segment.object_id(row), safe="")}
     ra_deg, dec_deg = float(segment.column("ra_deg")[row]), float(segment.column("dec_deg")[row])
-    if np.isfinite(ra_deg) and np.isfinite(dec_deg):
+    return list(pages_of(segment.info.links, segment.object_id(row), ra_deg, dec_deg))
+
+
+def pages_of(
+    links: Sequence[LinkOutInfo], object_id: str, ra_deg: float, dec_deg: float
+) -> Iterator[dict[str, str]]:
+    """Give the same as `links_out` for what is known of an object."""
+    values = {"object_id": quote(object_id, safe="")}
+    if math.isfinite(ra_deg) and math.isfinite(dec_deg):
         values |= {"ra": f"{ra_deg:.6f}", "dec": f"{dec_deg:.6f}"}
-    pages = []
-    for page in segment.info.links:
-        needed = {name for _, name, _, _ in string.Formatter().parse(page.url) if name}
-        if needed <= set(values):
-            pages.append({"label": page.label, "url": page.url.format(**values)})
-    return pages
+    for page in links:
+        if _needed(page.url) <= values.keys():
+            yield {"label": page.label, "url": page.url.format(**values)}
+
+
+@cache
+def _needed(url: str) -> frozenset[str]:
+    """Return which values an address is filled in with."""
+    return frozenset(name for _, name, _, _ in string.Formatter().parse(url) if name)
 
 
 def known_of(segments: Mapping[str, Segment], found: Sequence[Found]) -> dict[str, Any]:

@@ -64,14 +64,16 @@ def numpy_column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:
     return np.asarray(values)
 
 
-def write_parquet(table: pa.Table, path: Path, *, sync: bool = True) -> None:
+def write_parquet(
+    table: pa.Table, path: Path, *, group_rows: int = _PARQUET_ROW_GROUP, sync: bool = True
+) -> None:
     """Write a Parquet file with zstd, small row groups and page indexes; no dates inside."""
     with replacing(path, sync=sync) as temporary:
         pq.write_table(
             table,
             temporary,
             compression="zstd",
-            row_group_size=_PARQUET_ROW_GROUP,
+            row_group_size=group_rows,
             write_page_index=True,
             store_schema=True,
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 
 from indexer.errors import SearchError
 from indexer.index_file import Index
@@ -13,7 +13,16 @@ from indexer.neighbours import Neighbour, key_of, nearest
 from indexer.queries import Query
 from indexer.row_sets import RowSet
 
-__all__ = ["Found", "Reached", "chosen_bridge", "linked", "partners_in"]
+__all__ = [
+    "FIRST_BATCH_PER_HIT",
+    "GROWTH",
+    "Found",
+    "Reached",
+    "chosen_bridge",
+    "linked",
+    "partner_rows",
+    "partners_in",
+]
 
 FIRST_BATCH_PER_HIT = 4
 GROWTH = 4
@@ -68,14 +77,17 @@ def partners_in(
 
     An object that has the modality itself is its own partner in its own release.
     """
-    segment = index.segment(to)
-    given = np.asarray(rows, dtype=np.int64)
-    found = given if to == release else index.links.partners(release, given, to)
-    has_it = np.zeros(len(found), dtype=bool)
-    linked_rows = found >= 0
-    bits = np.asarray(segment.column("modalities")[found[linked_rows]])
-    has_it[linked_rows] = (bits & bits_of(modality)) > 0
-    return [int(row) if good else None for row, good in zip(found, has_it, strict=True)]
+    found = partner_rows(index, release, np.asarray(rows, dtype=np.int64), to, modality)
+    return [int(row) if row >= 0 else None for row in found]
+
+
+def partner_rows(
+    index: Index, release: str, rows: Int64[np.ndarray, " n"], to: str, modality: str
+) -> Int64[np.ndarray, " n"]:
+    """Return the same as `partners_in`, with -1 where there is none."""
+    found = rows if to == release else index.links.partners(release, rows, to)
+    bits = index.segment(to).column("modalities")[np.maximum(found, 0)]
+    return np.where((found >= 0) & ((bits & bits_of(modality)) > 0), found, -1)
 
 
 def linked(

@@ -2,25 +2,28 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from indexer.answer_columns import hit_columns
+from indexer.batched import BatchSearcher, block_size
 from indexer.errors import IndexerError, QueryError
 from indexer.export import arrow_table, format_of, render_table, table_metadata, whole_or_absent
-from indexer.hits import HIT_COLUMNS, HitColumn, Hits, described_table
+from indexer.hits import HIT_COLUMNS, HitColumn, described_table
+from indexer.index_file import Index
 from indexer.options import SearchOptions
+from indexer.progress import Progress, silent
 from indexer.queries import Query
 from indexer.receipts import index_receipt
-from indexer.search import Searcher
+from indexer.resolve import resolve_object
+from indexer.work_folder import work_beside
 
-__all__ = ["BulkSummary", "SearcherAnswers", "export_neighbours", "refused_path"]
-
-BATCH = 256
-"""Objects whose neighbours are held in memory before they are written."""
+__all__ = ["BulkSummary", "export_neighbours", "refused_path"]
 
 QUERY_COLUMNS = (
     HitColumn("query_number", "meta.record", "Place of the asked object in the list, from 1"),
@@ -29,20 +32,8 @@ QUERY_COLUMNS = (
 )
 COLUMNS = (*QUERY_COLUMNS, *HIT_COLUMNS)
 
-Progress = Callable[[int, int], None]
-
-
-class Answering(Protocol):
-    """What answers one question after another: a `Searcher` with its options."""
-
-    def query(self, text: str) -> Query:
-        """Understand an identifier."""
-
-    def search(self, query: Query) -> Hits:
-        """Find the neighbours."""
-
-    def receipt(self) -> Mapping[str, Any]:
-        """Say how every question is answered."""
+Refused = tuple[int, str, str]
+"""Number in the list, identifier, and reason."""
 
 
 @dataclass(frozen=True)
@@ -79,41 +70,52 @@ def refused_path(path: Path) -> Path:
 
 
 def export_neighbours(
-    answering: Answering,
+    index: Index,
     identifiers: Sequence[str],
     path: Path,
     *,
+    options: SearchOptions,
     source: Mapping[str, Any],
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> BulkSummary:
     """Write the neighbours of many objects, one row per neighbour.
 
-    The table is whole or absent. Neighbours are written batch by batch; FITS, VOTable and ECSV
-    are made of the whole table at the end, so for many millions of rows take CSV or Parquet.
+    The table is whole or absent; what was killed leaves the folder ``PATH.unfinished``, which the
+    next call takes over. Neighbours are written block by block; FITS, VOTable and ECSV are made of
+    the whole table at the end, so for many millions of rows take CSV or Parquet.
 
     Parameters
     ----------
-    answering
+    index
         What to ask.
     identifiers
         Texts as people type them; repeated ones are answered again.
     path
         Where to; the suffix gives the format (CSV, ECSV, FITS, VOTable or Parquet).
+    options
+        Of every search.
     source
         Where the list comes from, for the receipt.
     progress
         Called with the number of identifiers done, and of all.
+
+    Raises
+    ------
+    QueryError
+        If the suffix is none of these.
+    LockedError
+        If another process is writing this table.
     """
     file_format = format_of(path)
     if file_format == "json":
         raise QueryError(
             "neighbours of a list are written as csv, ecsv, fits, vot or parquet, not as json"
         )
-    refused: list[tuple[int, str, str]] = []
-    with whole_or_absent(path) as temporary:
-        spool = temporary.with_suffix(".spool")
+    refused: list[Refused] = []
+    with work_beside(path) as work:
+        spool, temporary = work / "spool", work / f"whole{path.suffix}"
         try:
-            rows = _answer_all(answering, identifiers, spool, refused, progress)
+            rows = _answer_all(BatchSearcher(index, options), identifiers, spool, refused, progress)
             summary = BulkSummary(
                 read=len(identifiers),
                 answered=len(identifiers) - len(refused),
@@ -124,13 +126,15 @@ def export_neighbours(
             counts = {"read": summary.read, "answered": summary.answered}
             meta = {
                 "receipt": {
-                    **answering.receipt(),
+                    **index_receipt(index, options),
                     "list": {**source, **counts, "refused": summary.refused},
                 }
             }
             _convert(spool, temporary, file_format, meta)
+            temporary.replace(path)
         finally:
             spool.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     if refused:
         with whole_or_absent(refused_path(path)) as temporary:
             _write_refused(temporary, refused)
@@ -140,55 +144,69 @@ def export_neighbours(
 
 
 def _answer_all(
-    answering: Answering,
+    searcher: BatchSearcher,
     identifiers: Sequence[str],
     spool: Path,
-    refused: list[tuple[int, str, str]],
-    progress: Progress | None,
+    refused: list[Refused],
+    progress: Progress,
 ) -> int:
     """Write all neighbours to a Parquet file, fill in what was refused; return the rows."""
     import pyarrow.parquet as pq
 
     rows = 0
-    with pq.ParquetWriter(spool, _arrow_batch([]).schema, compression="zstd") as writer:
-        for start in range(0, len(identifiers), BATCH):
-            answers: list[tuple[int, str, Hits]] = []
-            for number, text in enumerate(identifiers[start : start + BATCH], start=start + 1):
-                try:
-                    hits = answering.search(answering.query(text))
-                except IndexerError as error:
-                    refused.append((number, text, str(error)))
-                    continue
-                if len(hits):
-                    answers.append((number, text, hits))
-                    rows += len(hits)
-                else:
-                    refused.append((number, text, "it has no neighbour of the kind asked for"))
-            if answers:
-                writer.write_table(_arrow_batch(answers))
-            if progress is not None:
-                progress(min(start + BATCH, len(identifiers)), len(identifiers))
+    schema = arrow_table(described_table(_empty(), COLUMNS, {})).schema
+    block = block_size(searcher.options.k)
+    with pq.ParquetWriter(spool, schema, compression="zstd") as writer:
+        for start in range(0, len(identifiers), block):
+            texts = identifiers[start : start + block]
+            table, without = _answer_block(searcher, texts, start + 1, schema)
+            refused += without
+            if len(table):
+                writer.write_table(table)
+                rows += len(table)
+            progress(start + len(texts), len(identifiers))
     return rows
 
 
-def _arrow_batch(answers: Sequence[tuple[int, str, Hits]]) -> Any:
-    return arrow_table(described_table(_joined(answers), COLUMNS, {}))
+def _answer_block(
+    searcher: BatchSearcher, texts: Sequence[str], first: int, schema: pa.Schema
+) -> tuple[pa.Table, list[Refused]]:
+    """Return the neighbours of some identifiers, of which the first has a number."""
+    refused: list[Refused] = []
+    asked: dict[str, list[tuple[int, Query]]] = {}
+    for place, text in enumerate(texts):
+        try:
+            query = resolve_object(searcher.index, text)
+        except IndexerError as error:
+            refused.append((first + place, text, str(error)))
+            continue
+        asked.setdefault(str(query.release), []).append((place, query))
+    tables = [schema.empty_table()]
+    for release, queries in asked.items():
+        answers = searcher.search(release, np.array([query.row for _, query in queries]))
+        for number, reason in answers.refused.items():
+            place = queries[number][0]
+            refused.append((first + place, texts[place], reason))
+        places = np.array([place for place, _ in queries])[answers.hits["query"]]
+        keys = pa.array([query.key for _, query in queries], pa.string())
+        columns = {
+            "query_number": pa.array(first + places),
+            "query_id": pa.array(texts, pa.string()).take(pa.array(places)),
+            "query_key": keys.take(pa.array(answers.hits["query"])),
+            **hit_columns(searcher.index, answers),
+        }
+        tables.append(pa.table([columns[name] for name in schema.names], schema=schema))
+    table = pa.concat_tables(tables)
+    order = np.argsort(table.column("query_number").to_numpy(), kind="stable")
+    return table.take(pa.array(order)), sorted(refused)
 
 
-def _joined(answers: Sequence[tuple[int, str, Hits]]) -> dict[str, np.ndarray]:
-    counts = [len(hits) for _, _, hits in answers]
-    values: dict[str, np.ndarray] = {
-        "query_number": np.repeat(np.array([n for n, _, _ in answers], dtype=np.int64), counts),
-        "query_id": np.repeat(np.array([text for _, text, _ in answers], dtype=str), counts),
-        "query_key": np.repeat(
-            np.array([hits.query.key or "" for _, _, hits in answers], dtype=str), counts
-        ),
+def _empty(widths: Mapping[str, int] = {}) -> dict[str, np.ndarray[Any, Any]]:
+    """Return columns without rows, whose texts have room for some characters."""
+    return {
+        column.name: np.empty(0, EMPTY_TYPES.get(column.name, f"U{widths.get(column.name, 1)}"))
+        for column in COLUMNS
     }
-    for column in HIT_COLUMNS:
-        parts = [getattr(hits, column.name) for _, _, hits in answers]
-        empty = np.empty(0, dtype=EMPTY_TYPES.get(column.name, "U1"))
-        values[column.name] = np.concatenate([empty, *parts]) if parts else empty
-    return values
 
 
 EMPTY_TYPES = {
@@ -217,7 +235,7 @@ def _convert(spool: Path, path: Path, file_format: str, meta: Mapping[str, Any])
         return
     file = pq.ParquetFile(spool)
     if file_format == "parquet":
-        metadata = table_metadata(described_table(_empty_like(file), COLUMNS, meta))
+        metadata = table_metadata(described_table(_empty(_widest(file)), COLUMNS, meta))
         schema = file.schema_arrow.with_metadata(metadata)
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for batch in file.iter_batches():
@@ -233,19 +251,16 @@ def _convert(spool: Path, path: Path, file_format: str, meta: Mapping[str, Any])
     path.write_bytes(render_table(described_table(values, COLUMNS, meta), file_format))
 
 
-def _empty_like(file: Any) -> dict[str, np.ndarray]:
-    """Return columns without rows whose texts are as wide as those of a Parquet file."""
+def _widest(file: Any) -> dict[str, int]:
+    """Return how many characters the texts of a Parquet file have at most, by column."""
     import pyarrow.compute as pc
 
-    widest = dict.fromkeys(file.schema_arrow.names, 1)
-    for batch in file.iter_batches():
-        for name in widest:
-            if name not in EMPTY_TYPES:
-                widest[name] = max(widest[name], pc.max(pc.utf8_length(batch[name])).as_py() or 0)
-    return {
-        name: np.empty(0, dtype=EMPTY_TYPES.get(name, f"U{width}"))
-        for name, width in widest.items()
-    }
+    texts = [name for name in file.schema_arrow.names if name not in EMPTY_TYPES]
+    widest = dict.fromkeys(texts, 1)
+    for batch in file.iter_batches(columns=texts):
+        for name in texts:
+            widest[name] = max(widest[name], pc.max(pc.utf8_length(batch[name])).as_py() or 0)
+    return widest
 
 
 def _rows_of(spool: Path) -> Iterator[list[str]]:
@@ -267,23 +282,3 @@ def _write_refused(path: Path, refused: Sequence[tuple[int, str, str]]) -> None:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["query_number", "query_id", "reason"])
         writer.writerows(refused)
-
-
-@dataclass(frozen=True)
-class SearcherAnswers:
-    """A searcher with its options, as `export_neighbours` asks it."""
-
-    searcher: Searcher
-    options: SearchOptions
-
-    def query(self, text: str) -> Query:
-        """Find the object of an identifier."""
-        return self.searcher.query_object(text)
-
-    def search(self, query: Query) -> Hits:
-        """Find its neighbours."""
-        return self.searcher.search(query, self.options)
-
-    def receipt(self) -> Mapping[str, Any]:
-        """Return what all answers have in common."""
-        return index_receipt(self.searcher.index, self.options)

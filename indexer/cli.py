@@ -3,7 +3,6 @@
 Exit codes: 0 done, 2 refused input or wrong usage, 1 anything else that went wrong.
 """
 
-import hashlib
 import sys
 import warnings
 from collections.abc import Callable
@@ -338,11 +337,18 @@ def _rendered(hits: Any, form: str) -> bytes:
 @click.option(
     "--objects",
     type=_PATH,
-    required=True,
     metavar="FILE",
     help="A list of identifiers: CSV, ECSV, FITS, VOTable, Parquet, or text with one a line.",
 )
 @click.option("--column", metavar="NAME", help="Column of FILE that holds them.")
+@click.option("--all", "every", is_flag=True, help="Every object of the index.")
+@click.option(
+    "--from",
+    "sources",
+    multiple=True,
+    metavar="NAME",
+    help="With --all: only the objects of this release; may be repeated.",
+)
 @search_options
 @click.option(
     "-k", "k", type=click.IntRange(1, LARGEST_K), default=50, show_default=True, help="Neighbours."
@@ -350,8 +356,10 @@ def _rendered(hits: Any, form: str) -> bytes:
 def export(
     index: Path,
     output: Path,
-    objects: Path,
+    objects: Path | None,
     column: str | None,
+    every: bool,
+    sources: tuple[str, ...],
     k: int,
     to: str | None,
     bridge: Any,
@@ -360,14 +368,14 @@ def export(
     where: tuple[str, ...],
     fold_duplicates: bool,
 ) -> None:
-    """Write the neighbours of every object of a list to OUT (.csv .ecsv .fits .vot .parquet).
+    """Write the neighbours of every object of a list, or of an index, to OUT.
 
-    Every identifier is answered, or refused with its reason in a file beside OUT that ends in
-    .refused.csv.
+    With --objects OUT is a table (.csv .ecsv .fits .vot .parquet), with --all the folder of a HATS
+    catalogue with one row per neighbour. Every object is answered, or refused with its reason in a
+    file beside OUT that ends in .refused.csv, or in OUT/refused.parquet. What is killed leaves no
+    OUT; with --all the same command goes on where it stopped.
     """
-    from indexer.bulk_export import SearcherAnswers, export_neighbours
-    from indexer.identifier_lists import read_identifiers
-    from indexer.search import open_searcher
+    from indexer.cli_export import export_list, export_table
 
     options = SearchOptions(
         k=k,
@@ -378,14 +386,13 @@ def export(
         filters=parse_filters(*where),
         fold_duplicates=fold_duplicates,
     )
-    identifiers = read_identifiers(objects, column)
-    source = {"file": objects.name, "sha256": hashlib.sha256(objects.read_bytes()).hexdigest()}
-    answers = SearcherAnswers(open_searcher(index), options)
-    with progress_bar("searching") as bar:
-        done = export_neighbours(answers, identifiers, output, source=source, progress=bar.progress)
-    click.echo(
-        f"{done.read} identifiers read = {done.answered} answered + {done.refused} refused; "
-        f"{done.rows} neighbours written to {output}"
-    )
-    if done.refused_file is not None:
-        click.echo(f"reasons of the refused: {done.refused_file}")
+    if every == (objects is not None):
+        raise click.UsageError("give either --objects FILE or --all")
+    if sources and not every:
+        raise click.UsageError("--from belongs to --all")
+    if column is not None and objects is None:
+        raise click.UsageError("--column belongs to --objects")
+    if objects is not None:
+        export_list(index, output, options, objects, column)
+    else:
+        export_table(index, output, options, sources)

@@ -3,8 +3,10 @@
 Written with pyarrow alone, after the IVOA note on HATS 1.0; `hats` and `lsdb` read it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,16 @@ from jaxtyping import Int64
 from indexer.arrow_tables import write_parquet
 from indexer.durable import replacing
 
-__all__ = ["HEALPIX_COLUMN", "Cell", "cells_of", "read_placed_row", "write_hats"]
+__all__ = [
+    "HEALPIX_COLUMN",
+    "ROWS_PER_CELL",
+    "Cell",
+    "cells_of",
+    "common_cells",
+    "describe_hats",
+    "read_placed_row",
+    "write_hats",
+]
 
 HEALPIX_COLUMN = "_healpix_29"
 HEALPIX_ORDER = 29
@@ -28,7 +39,8 @@ _ROWS_PER_DIRECTORY = 10_000
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """A HEALPix cell in nested order, and the rows of the segment that lie in it."""
+    """A HEALPix cell in nested order, and the rows that lie in it: of a segment, or of several
+    segments together as if they were put in order."""
 
     start: int
     stop: int
@@ -41,6 +53,12 @@ class Cell:
         directory = self.pixel // _ROWS_PER_DIRECTORY * _ROWS_PER_DIRECTORY
         return f"dataset/Norder={self.order}/Dir={directory}/Npix={self.pixel}.parquet"
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The first index of order 29 inside, and the first beyond."""
+        shift = 2 * (HEALPIX_ORDER - self.order)
+        return self.pixel << shift, (self.pixel + 1) << shift
+
 
 def cells_of(
     healpix_29: Int64[np.ndarray, " n"], rows_per_cell: int = ROWS_PER_CELL
@@ -49,20 +67,24 @@ def cells_of(
 
     The cells are in nested order, so their rows follow each other.
     """
+    return common_cells([healpix_29], rows_per_cell)
+
+
+def common_cells(parts: Sequence[Int64[np.ndarray, " n"]], rows_per_cell: int) -> tuple[Cell, ...]:
+    """Divide the same of several segments, each ascending, into cells that they have in common."""
     found: list[Cell] = []
-    open_cells = [(0, pixel) for pixel in range(11, -1, -1)]
+    open_cells = [Cell(0, 0, 0, pixel) for pixel in range(11, -1, -1)]
     while open_cells:
-        order, pixel = open_cells.pop()
-        shift = 2 * (HEALPIX_ORDER - order)
+        order, pixel = (open_cell := open_cells.pop()).order, open_cell.pixel
         start, stop = (
-            int(np.searchsorted(healpix_29, bound << shift)) for bound in (pixel, pixel + 1)
+            sum(int(np.searchsorted(part, bound)) for part in parts) for bound in open_cell.bounds
         )
         if start == stop:
             continue
         if stop - start <= rows_per_cell or order == _DEEPEST_ORDER:
             found.append(Cell(start, stop, order, pixel))
         else:
-            open_cells.extend((order + 1, 4 * pixel + child) for child in (3, 2, 1, 0))
+            open_cells.extend(Cell(0, 0, order + 1, 4 * pixel + child) for child in (3, 2, 1, 0))
     return tuple(found)
 
 
@@ -82,44 +104,72 @@ def write_hats(catalog: Path, name: str, table: pa.Table, builder: str) -> None:
         What wrote it, for the properties.
     """
     cells = cells_of(table.column(HEALPIX_COLUMN).to_numpy())
+    for cell in cells:
+        write_parquet(table.slice(cell.start, cell.stop - cell.start), catalog / cell.path)
+    describe_hats(catalog, name, cells, table.schema, builder)
+
+
+def describe_hats(
+    catalog: Path,
+    name: str,
+    cells: Sequence[Cell],
+    schema: pa.Schema,
+    builder: str,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Write what describes the Parquet files of some cells, which lie in their places.
+
+    Parameters
+    ----------
+    schema
+        Of each of these files.
+    more
+        Further properties.
+    """
     footers: list[Any] = []
     for cell in cells:
-        path = catalog / cell.path
-        write_parquet(table.slice(cell.start, cell.stop - cell.start), path)
-        footer = pq.read_metadata(path)
+        footer = pq.read_metadata(catalog / cell.path)
         footer.set_file_path(cell.path.removeprefix("dataset/"))
         footers.append(footer)
     dataset = catalog / "dataset"
     dataset.mkdir(parents=True, exist_ok=True)
     with replacing(dataset / "_common_metadata") as temporary:
-        pq.write_metadata(table.schema, temporary)
+        pq.write_metadata(schema, temporary)
     with replacing(dataset / "_metadata") as temporary:
-        pq.write_metadata(table.schema, temporary, metadata_collector=footers)
+        pq.write_metadata(schema, temporary, metadata_collector=footers)
     with replacing(catalog / "partition_info.csv") as temporary:
         lines = [f"{cell.order},{cell.pixel}" for cell in sorted(cells, key=_breadth_first)]
         temporary.write_text("\n".join(["Norder,Npix", *lines]) + "\n")
+    counts = [footer.num_rows for footer in footers]
     with replacing(catalog / "hats.properties") as temporary:
-        temporary.write_text(_properties(name, cells, len(table), builder))
+        temporary.write_text(_properties(name, cells, counts, builder, more))
 
 
 def _breadth_first(cell: Cell) -> tuple[int, int]:
     return cell.order, cell.pixel
 
 
-def _properties(name: str, cells: tuple[Cell, ...], rows: int, builder: str) -> str:
+def _properties(
+    name: str,
+    cells: Sequence[Cell],
+    counts: Sequence[int],
+    builder: str,
+    more: Mapping[str, object],
+) -> str:
     values = {
         "obs_collection": name,
         "dataproduct_type": "object",
-        "hats_nrows": rows,
+        "hats_nrows": sum(counts),
         "hats_col_ra": "ra_deg",
         "hats_col_dec": "dec_deg",
         "hats_col_healpix": HEALPIX_COLUMN,
         "hats_col_healpix_order": HEALPIX_ORDER,
         "hats_npix_suffix": ".parquet",
         "hats_order": max(cell.order for cell in cells),
-        "hats_max_rows": max(cell.stop - cell.start for cell in cells),
+        "hats_max_rows": max(counts),
         "hats_builder": builder,
         "hats_version": "v1.0",
+        **more,
     }
     return "#HATS catalog\n" + "".join(f"{key}={value}\n" for key, value in values.items())
 

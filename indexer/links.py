@@ -31,6 +31,7 @@ __all__ = [
     "link_epochs",
     "match",
     "read_links",
+    "separation_arcsec",
     "unit_sphere",
     "write_links",
 ]
@@ -118,6 +119,19 @@ def unit_sphere(
     """Return Cartesian unit vectors of positions on the sky."""
     ra, dec = np.radians(ra_deg), np.radians(dec_deg)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+
+
+def separation_arcsec(
+    ra_deg: Float64[np.ndarray, " n"],
+    dec_deg: Float64[np.ndarray, " n"],
+    other_ra_deg: Float64[np.ndarray, " n"],
+    other_dec_deg: Float64[np.ndarray, " n"],
+) -> Float64[np.ndarray, " n"]:
+    """Return the angle between each two positions in arcseconds; NaN where one is unknown."""
+    chords = np.linalg.norm(
+        unit_sphere(ra_deg, dec_deg) - unit_sphere(other_ra_deg, other_dec_deg), axis=1
+    )
+    return np.asarray(2.0 * np.arcsin(np.minimum(0.5 * chords, 1.0)) / _ARCSEC)
 
 
 def match(

@@ -18,6 +18,7 @@ from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
 
 __all__ = [
     "around",
+    "indexed_query",
     "modalities_of",
     "releases_in",
     "releases_with",
@@ -124,7 +125,7 @@ def resolve_object(index: Index, text: str) -> Query:
     segment, row = resolve_key(index, *found[0])
     key = f"{found[0][0]}:{found[0][1]}"
     read_as = {} if text.strip() == key else {"identifier": f"{text.strip()!r} is {key}"}
-    return _indexed_query(index, segment, row, "object", text, read_as)
+    return indexed_query(index, segment, row, "object", text, read_as)
 
 
 def resolve_position(index: Index, text: str, radius_arcsec: float | None = None) -> Query:
@@ -162,7 +163,7 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     if len(inside) > 1:
         others = ", ".join(other for _, other, _, _ in inside[1 : SHOWN_CANDIDATES + 1])
         read_as["also here"] = others
-    return _indexed_query(index, segment, row, "position", text, read_as)
+    return indexed_query(index, segment, row, "position", text, read_as)
 
 
 def resolve_text(index: Index, text: str) -> Query:
@@ -221,9 +222,10 @@ def _nothing_near(
     return f"no object of this index within {max(radius, LOOK_FURTHER_ARCSEC):g} arcsec of {place}"
 
 
-def _indexed_query(
+def indexed_query(
     index: Index, segment: Segment, row: int, kind: QueryKind, text: str, read_as: dict[str, str]
 ) -> Query:
+    """Return the query of an object that was found; `read_as` says how its name was read."""
     modalities = modalities_of(segment, row)
     own = bit_of(modalities[0], modalities[0])
     # A spectrum without a vector in its own space has one of the tokenizer.
