@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -144,7 +145,8 @@ def test_nothing_heavy_is_imported(fake_index: Path):
 
 def test_the_lock_names_its_holder_and_goes_away(tmp_path: Path):
     with writing(tmp_path):
-        assert (tmp_path / "lock").read_text() == f"process {os.getpid()}\n"
+        holder = f"process {os.getpid()} on {platform.node()}"
+        assert (tmp_path / "lock").read_text() == f"{holder}\n"
         with pytest.raises(LockedError, match=f"process {os.getpid()}"), writing(tmp_path):
             pass
     assert not (tmp_path / "lock").exists()
@@ -159,4 +161,4 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path):
     subprocess.run([sys.executable, "-c", program], check=False)
     assert (tmp_path / "lock").exists()
     with writing(tmp_path):
-        assert (tmp_path / "lock").read_text() == f"process {os.getpid()}\n"
+        assert (tmp_path / "lock").read_text() == f"process {os.getpid()} on {platform.node()}\n"
