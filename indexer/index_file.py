@@ -1,9 +1,9 @@
 """`index.json`: one reader, one writer; `open_index`; the builder's lock."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -41,6 +41,8 @@ __all__ = [
 ]
 
 _ATTEMPTS = 3
+
+Answer = TypeVar("Answer")
 
 
 def read_index_file(path: Path) -> IndexInfo:
@@ -176,6 +178,10 @@ class Index:
             raise SearchError(
                 f"this index has no release {release!r}; it has {', '.join(self.segments)}"
             ) from None
+
+    def each(self, releases: Sequence[str], ask: Callable[[Segment], Answer]) -> Sequence[Answer]:
+        """Return what is answered about the segment of each of some releases."""
+        return [ask(self.segment(release)) for release in releases]
 
     def space(self, name: str) -> Space:
         """Return the transform of a space; ``shared`` has heads instead.

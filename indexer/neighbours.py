@@ -1,5 +1,6 @@
 """Nearest objects of an index to one vector, over all releases, exact and in a defined order."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -81,12 +82,14 @@ def nearest(
     list
         Best first, ties by key.
     """
-    found: list[Neighbour] = []
-    for release in releases:
-        segment = index.segment(release)
-        if modality in segment.info.spaces.get(space, ()):
-            hidden = sum(1 for name, _ in skip if name == release)
-            found += _of_segment(segment, vector, wanted + hidden, space, modality)
+    hidden = Counter(name for name, _ in skip)
+
+    def of(segment: Segment) -> list[Neighbour]:
+        if modality not in segment.info.spaces.get(space, ()):
+            return []
+        return _of_segment(segment, vector, wanted + hidden[segment.name], space, modality)
+
+    found = [each for part in index.each(releases, of) for each in part]
     kept = [each for each in found if (each.release, each.row) not in skip]
     kept.sort(key=lambda each: (-each.score, each.key))
     return kept[:wanted]
