@@ -132,7 +132,9 @@ def fanned_out(path: Path | str, groups: int) -> Iterator[FannedIndex]:
         )
     ray = import_ray()
     with connected(ray):
-        kind = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=1)(Group)
+        # By custom, Ray fills a node before it takes the next.
+        options = {"max_restarts": -1, "max_task_retries": 1, "scheduling_strategy": "SPREAD"}
+        kind = ray.remote(num_cpus=1, **options)(Group)
         actors = [kind.remote(str(path), str(Path.cwd())) for _ in range(groups)]
         try:
             if not all(ray.get([actor.is_of.remote(index.info) for actor in actors])):

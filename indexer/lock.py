@@ -62,6 +62,12 @@ def _held(index: Path, mode: int) -> int:
         os.close(handle)
 
 
+def _sign(handle: int, as_what: str = "") -> None:
+    # A disk that has no room even for this is told of by whatever writes next.
+    with suppress(OSError):
+        os.pwrite(handle, f"{as_what}process {os.getpid()} on {platform.node()}\n".encode(), 0)
+
+
 @contextmanager
 def writing(index: Path) -> Iterator[None]:
     """Hold the lock of an index while building.
@@ -78,7 +84,7 @@ def writing(index: Path) -> Iterator[None]:
     handle = _held(index, fcntl.LOCK_EX)
     try:
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        _sign(handle)
         yield
     finally:
         (index / LOCK_FILE).unlink(missing_ok=True)
@@ -98,7 +104,7 @@ def encoding(index: Path) -> Iterator[None]:
     """
     handle = _held(index, fcntl.LOCK_SH)
     try:
-        os.pwrite(handle, f"{_ENCODING}process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        _sign(handle, _ENCODING)
         yield
     finally:
         with suppress(BlockingIOError):

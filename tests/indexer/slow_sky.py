@@ -24,7 +24,11 @@ def read_slowly(*which: Any, signs: Path) -> Iterator[Any]:
 
 
 def read_once_deadly(*which: Any, signs: Path) -> Iterator[Any]:
-    """Kill the first process that has read half of a file; say where the others are."""
+    """Wait until two processes read, say where, and kill the first that has read half of a file."""
+    (signs / f"begun-{os.getpid()}").touch()
+    (signs / f"node-{node()}").touch()
+    while len(list(signs.glob("begun-*"))) < 2:
+        time.sleep(0.01)
     for number, record in enumerate(fake_sky.read_fake_partition(*which)):
         if number == 10:
             try:
@@ -34,7 +38,6 @@ def read_once_deadly(*which: Any, signs: Path) -> Iterator[Any]:
             else:
                 os.kill(os.getpid(), signal.SIGKILL)
         yield record
-    (signs / f"node-{node()}").touch()
 
 
 def node() -> str:
