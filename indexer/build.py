@@ -15,13 +15,7 @@ from indexer.compose import Composer
 from indexer.drift import with_drift_notes
 from indexer.durable import sha256_of
 from indexer.encoders import Encoders, Weights, open_encoders
-from indexer.encoding import (
-    EncodeReport,
-    Task,
-    encode,
-    encode_here,
-    encode_in_workers,
-)
+from indexer.encoding import EncodeReport, encode, encode_tasks, tasks_of
 from indexer.errors import BuildError
 from indexer.index_file import write_index_file, writing
 from indexer.index_model import NATIVE, FileInfo, IndexInfo, ManifestInfo
@@ -40,6 +34,8 @@ from indexer.publish import (
     sealed,
 )
 from indexer.room import making_room_known
+from indexer.runners.local import Here
+from indexer.runners.turns import Runner
 from indexer.shared_space import fill_shared
 from indexer.staging import Staged
 from indexer.tools import Tools
@@ -87,7 +83,7 @@ def build(
     weights: str = "demo",
     native_weights: str | None = None,
     progress: Progress = silent,
-    jobs: int = 1,
+    runner: Runner | None = None,
     announce: Announce = mute,
     tools: Tools | None = None,
 ) -> BuildReport:
@@ -111,8 +107,8 @@ def build(
         else the bundled ones beside the bundled weights of AION-1, else none.
     progress
         Called with the input files done and their number.
-    jobs
-        Processes that encode. The result does not depend on it.
+    runner
+        Where partitions are encoded; see `indexer.runners`. Default: here, one after the other.
     announce
         Called with the name of each step.
 
@@ -121,10 +117,10 @@ def build(
     BuildError
         If there is too little room, the folder holds something else, or nothing can be indexed.
     LockedError
-        If another process is building this index.
+        If another process is building this index, or tasks of a job array are encoding for it.
+    StoppedError
+        If a signal asked the build to end while it was encoding; see `indexer.runners.stop`.
     """
-    if jobs < 1:
-        raise BuildError(f"the number of jobs must be at least 1, got {jobs}")
     index, tools = Path(index), tools or Tools()
     refuse_foreign(index)
     announce("planning")
@@ -149,7 +145,7 @@ def build(
         # What is no use goes first: it may be what fills the disk.
         collect_garbage(index)
         work.check_resources(index)
-        info = _make(index, before, wanted, encoders, names, jobs, progress, announce)
+        info = _make(index, before, wanted, encoders, names, runner or Here(), progress, announce)
         announce("publishing")
         publish(index)
         return BuildReport(index, info, changed=True)
@@ -171,26 +167,14 @@ def _make(
     wanted: Wanted,
     encoders: Encoders,
     weights: Weights,
-    jobs: int,
+    runner: Runner,
     progress: Progress,
     announce: Announce,
 ) -> IndexInfo:
-    kept = [
-        each.release.name
-        for each in wanted.plan.releases
-        if before is not None and wanted.unchanged(each, before, index)
-    ]
-    tasks = [
-        Task(index, wanted.plan.manifest, release, partition, wanted.tools)
-        for release in wanted.plan.releases
-        if release.release.name not in kept
-        for partition in release.partitions
-    ]
+    kept = wanted.kept(before, index)
+    tasks = tasks_of(index, wanted, kept)
     announce("encoding")
-    if jobs == 1 or len(tasks) < 2:
-        staged = encode_here(tasks, encoders, progress)
-    else:
-        staged = encode_in_workers(tasks, weights, wanted.tools, jobs, progress)
+    staged = encode_tasks(tasks, encoders, weights, wanted.tools, runner, progress)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)

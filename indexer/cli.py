@@ -1,8 +1,10 @@
 """The command line: ``python -m indexer COMMAND``. Each command calls one function and prints.
 
-Exit codes: 0 done, 2 refused input or wrong usage, 1 anything else that went wrong.
+Exit codes: 0 done, 2 refused input or wrong usage, 1 anything else that went wrong, 75 a build that
+SIGTERM or SIGUSR1 ended, to be given again.
 """
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import click
 
 from indexer.bar import progress_bar
 from indexer.cli_align import align
+from indexer.cli_build import build
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
@@ -20,7 +23,7 @@ from indexer.cli_plan import plan
 from indexer.cli_properties import properties
 from indexer.cli_query import example_options, query_of, query_options, space_option, taken
 from indexer.cli_recalibrate import recalibrate
-from indexer.errors import IndexerError, ManifestError, QueryError, ReadError
+from indexer.errors import IndexerError, ManifestError, QueryError, ReadError, StoppedError
 from indexer.filters import parse_filters
 from indexer.options import LARGEST_K, SearchOptions
 from indexer.software import software_version
@@ -38,6 +41,12 @@ class Refused(click.ClickException):
     exit_code = 2
 
 
+class Stopped(click.ClickException):
+    """Work that a signal asked to end: the code that means "try again" to schedulers."""
+
+    exit_code = os.EX_TEMPFAIL
+
+
 class OneLineErrors(click.Group):
     """Turns the errors of this package into one line and an exit code."""
 
@@ -53,6 +62,8 @@ class OneLineErrors(click.Group):
             return super().invoke(ctx)
         except (QueryError, ReadError, ManifestError, ObservationError) as error:
             raise Refused(_one_line(error)) from error
+        except StoppedError as error:
+            raise Stopped(_one_line(error)) from error
         except (IndexerError, EncoderError) as error:
             raise click.ClickException(_one_line(error)) from error
         except OSError as error:
@@ -77,118 +88,11 @@ def main() -> None:
 
 main.add_command(plan)
 main.add_command(align)
+main.add_command(build)
 main.add_command(discordant)
 main.add_command(properties)
 main.add_command(evaluate)
 main.add_command(recalibrate)
-
-root_option = click.option(
-    "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."
-)
-weights_option = click.option(
-    "--weights",
-    default="demo",
-    show_default=True,
-    metavar="WEIGHTS",
-    help="demo, a directory in the official layout, or REPOSITORY@REVISION.",
-)
-
-
-native_weights_option = click.option(
-    "--native-weights",
-    metavar="WEIGHTS",
-    help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
-    "none. Default: as the manifest says, else spectra-demo with the weights demo.",
-)
-
-
-@main.command()
-@click.argument("manifest", type=_PATH)
-@click.argument("index", type=_PATH)
-@click.option(
-    "--shard",
-    required=True,
-    metavar="I/N",
-    help="Which slice of the partitions, counted from 0: of --shard 0/4 to 3/4 each takes a "
-    "quarter. Job arrays run one each; `build` then finds their work done.",
-)
-@weights_option
-@native_weights_option
-@root_option
-def encode(
-    manifest: Path,
-    index: Path,
-    shard: str,
-    weights: str,
-    native_weights: str | None,
-    root: Path | None,
-) -> None:
-    """Encode one slice of a manifest's partitions, for a later build."""
-    from indexer.build import encode as encode_partitions
-    from indexer.manifests import load_manifest
-    from indexer.runners.job_array import parse_slice
-    from indexer.tools import Tools
-    from indexer.weights import open_weights
-
-    try:
-        part = parse_slice(shard)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="'--shard'") from error
-    loaded = load_manifest(manifest, root=root)
-    with progress_bar("encoding") as bar:
-        done = encode_partitions(
-            loaded,
-            index,
-            weights=weights,
-            native_weights=native_weights,
-            progress=bar.progress,
-            part=part,
-            tools=Tools(open_encoder=open_weights),
-        )
-    click.echo(
-        f"{done.partitions} partitions encoded: {done.read} read = {done.indexed} to be indexed + "
-        f"{done.rejected} rejected"
-    )
-
-
-@main.command()
-@click.argument("manifest", type=_PATH)
-@click.argument("index", type=_PATH)
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@weights_option
-@native_weights_option
-@root_option
-def build(
-    manifest: Path,
-    index: Path,
-    jobs: int,
-    weights: str,
-    native_weights: str | None,
-    root: Path | None,
-) -> None:
-    """Build an index, or bring it up to date; goes on where an earlier build stopped."""
-    from indexer.build import build as build_index
-    from indexer.manifests import load_manifest
-    from indexer.reports import totals_text
-    from indexer.tools import Tools
-    from indexer.weights import open_weights
-
-    loaded = load_manifest(manifest, root=root)
-    with progress_bar("planning") as bar:
-        built = build_index(
-            loaded,
-            index,
-            weights=weights,
-            native_weights=native_weights,
-            progress=bar.progress,
-            jobs=jobs,
-            announce=bar.announce,
-            tools=Tools(open_encoder=open_weights),
-        )
-    click.echo(totals_text(built.info))
-    for note in built.info.notes:
-        click.echo(f"note: {note}")
-    click.echo(built.message)
 
 
 @main.command()

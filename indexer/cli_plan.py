@@ -4,16 +4,14 @@ from pathlib import Path
 
 import click
 
+from indexer.cli_build import root_option
+
 __all__ = ["plan"]
 
 
 @click.command()
 @click.argument("manifest", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--root",
-    type=click.Path(path_type=Path),
-    help="Folder of the survey files, instead of the manifest's own.",
-)
+@root_option
 @click.option(
     "--objects",
     type=click.IntRange(1),

@@ -11,6 +11,7 @@ Their tree::
     ├── IndexFormatError      a folder that is no index, or one of another format version
     ├── LockedError           an index that another process is building
     ├── BuildError            a build that cannot go on
+    ├── StoppedError          work that a signal asked to end, and that goes on when begun again
     └── SearchError           a search that this index cannot answer
 
 Messages are one line, fit for a person: what must hold, what was found, what to do.
@@ -29,6 +30,7 @@ __all__ = [
     "ReadError",
     "SearchError",
     "SeveralObjectsError",
+    "StoppedError",
 ]
 
 
@@ -90,6 +92,10 @@ class LockedError(IndexerError):
 
 class BuildError(IndexerError):
     """A build that cannot go on."""
+
+
+class StoppedError(IndexerError):
+    """Work that a signal asked to end; the same command goes on from there."""
 
 
 class SearchError(IndexerError):

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import Float32
@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 _CHECKSUM = "sha256"
+
+Answer = TypeVar("Answer")
 
 
 def read_index_file(path: Path) -> IndexInfo:
@@ -217,6 +219,10 @@ class Index:
             raise SearchError(
                 f"this index has no release {release!r}; it has {', '.join(self.segments)}"
             ) from None
+
+    def each(self, releases: Sequence[str], ask: Callable[[Segment], Answer]) -> Sequence[Answer]:
+        """Return what is answered about the segment of each of some releases."""
+        return [ask(self.segment(release)) for release in releases]
 
     def space(self, name: str) -> Space:
         """Return the transform of a space; ``shared`` has heads instead.

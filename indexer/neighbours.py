@@ -1,5 +1,6 @@
 """Nearest objects of an index to one vector, over all releases, exact and in a defined order."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
@@ -109,13 +110,15 @@ def nearest(
     list
         Best first, ties by key.
     """
-    found: list[Neighbour] = []
-    for release in releases:
-        segment = index.segment(release)
-        if segment.can_search(space, modality):
-            hidden = sum(1 for name, _ in skip if name == release)
-            rows = None if allowed is None else allowed[release]
-            found += _of_segment(segment, vector, wanted + hidden, space, modality, rows)
+    hidden = Counter(name for name, _ in skip)
+
+    def of(segment: Segment) -> list[Neighbour]:
+        if not segment.can_search(space, modality):
+            return []
+        rows = None if allowed is None else allowed[segment.name]
+        return _of_segment(segment, vector, wanted + hidden[segment.name], space, modality, rows)
+
+    found = [each for part in index.each(releases, of) for each in part]
     kept = [each for each in found if (each.release, each.row) not in skip]
     kept.sort(key=lambda each: (-each.score, each.key))
     return kept[:wanted]

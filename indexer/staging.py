@@ -2,15 +2,19 @@
 
 A staged result is a folder that appears whole, by renaming; its `done.json` has the hash of every
 file in it and of everything it was made from. A build that was killed takes it up again when all
-of that still holds, and makes it anew otherwise.
+of that still holds, and makes it anew otherwise. Any number of processes on any number of nodes may
+stage at a time, even the same partition.
 """
 
+import errno
 import json
 import os
 import platform
+import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,8 @@ class Staged:
         Vectors per modality.
     inputs
         SHA-256 of the files it was made from, by path.
+    found
+        Whether it had been there already, from an earlier run.
     """
 
     folder: Path
@@ -49,6 +55,7 @@ class Staged:
     rejected: int
     vectors: dict[str, int]
     inputs: dict[str, str]
+    found: bool = False
 
     def path(self, kind: str) -> Path:
         """Return the file of ``records``, ``rejects`` or ``previews``."""
@@ -99,22 +106,40 @@ def stage(
         Writes its files into a folder and returns the fields of `Staged` that it counts: ``read``,
         ``indexed``, ``rejected``, ``vectors`` and ``inputs``.
     """
-    temporary = folder.with_name(f"{folder.name}.tmp-{platform.node()}-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    # Containers of one job may have the same name and the same process numbers.
+    unique = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = folder.with_name(f"{folder.name}.tmp-{unique}")
     temporary.mkdir(parents=True)
     try:
         done = {"config": config, **write(temporary)}
         done["files"] = {path.name: sha256_of(path) for path in sorted(temporary.iterdir())}
         write_json(temporary / _DONE, done, sync=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        return _placed(temporary, folder, partition, config) or _staged(folder, partition, done)
     except BaseException:
         # The next build is another process: it would not find these, and the disk may be full.
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    staged = read_staged(folder, partition, config)
-    assert staged is not None
-    return staged
+
+
+def _placed(temporary: Path, folder: Path, partition: str, config: str) -> Staged | None:
+    """Rename a finished folder into place; return what somebody else put there meanwhile."""
+    while True:
+        try:
+            temporary.rename(folder)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+        else:
+            return None
+        first = read_staged(folder, partition, config)
+        if first is not None:
+            # Two tasks of the same slice make the same, and the first is as good as the second.
+            shutil.rmtree(temporary)
+            return first
+        aside = temporary.with_name(f"{temporary.name}.old")
+        with suppress(FileNotFoundError):
+            folder.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def read_staged(folder: Path, partition: str, config: str) -> Staged | None:
@@ -125,10 +150,11 @@ def read_staged(folder: Path, partition: str, config: str) -> Staged | None:
             return None
         if any(sha256_of(folder / name) != digest for name, digest in done["files"].items()):
             return None
-        return Staged(
-            folder,
-            partition,
-            *(done[key] for key in ("read", "indexed", "rejected", "vectors", "inputs")),
-        )
+        return replace(_staged(folder, partition, done), found=True)
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _staged(folder: Path, partition: str, done: dict[str, Any]) -> Staged:
+    counts = (done[key] for key in ("read", "indexed", "rejected", "vectors", "inputs"))
+    return Staged(folder, partition, *counts)

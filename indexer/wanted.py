@@ -64,6 +64,14 @@ class Wanted:
             and self._same_files(release, known.inputs)
         )
 
+    def kept(self, info: IndexInfo | None, root: Path) -> list[str]:
+        """Return the releases whose segments can stay as they are in a published index."""
+        if info is None:
+            return []
+        return [
+            each.release.name for each in self.plan.releases if self.unchanged(each, info, root)
+        ]
+
     def _same_encoder(self, info: IndexInfo) -> bool:
         return info.encoder.digest == self.encoder.identity.digest
 

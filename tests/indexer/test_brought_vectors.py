@@ -23,6 +23,7 @@ from indexer.options import SearchOptions
 from indexer.readers.uploads import read_spectrum_file
 from indexer.reports import info_text
 from indexer.runners.job_array import Slice
+from indexer.runners.local import Processes
 from indexer.search import Searcher, open_searcher
 from indexer.tools import Tools
 from indexer.verify import verify
@@ -161,7 +162,7 @@ def test_the_bytes_do_not_depend_on_who_runs_it(
     files, index: Path, tmp_path: Path, fingerprint
 ) -> None:
     manifest = hats(files[0])
-    build(manifest, tmp_path / "workers", tools=Tools(), jobs=2)
+    build(manifest, tmp_path / "workers", tools=Tools(), runner=Processes(2))
     for number in range(2):
         done = encode(manifest, tmp_path / "slices", part=Slice(number, 2), tools=TOOLS)
         assert done.partitions == 1

@@ -20,7 +20,9 @@ from indexer.build import build, encode
 from indexer.errors import BuildError, LockedError
 from indexer.index_file import open_index, writing
 from indexer.layout import build_dir, staged_dir
+from indexer.lock import encoding
 from indexer.runners.job_array import Slice
+from indexer.runners.local import Processes
 from indexer.tools import Tools
 from indexer.verify import verify
 
@@ -181,7 +183,7 @@ def test_jobs_do_not_change_the_index(fake_sky, fake_index: Path, tmp_path: Path
         tmp_path,
         weights="fake",
         tools=sky.FAKE_TOOLS,
-        jobs=2,
+        runner=Processes(2),
         progress=lambda done, total: calls.append((done, total)),
     )
     assert fingerprint(tmp_path) == fingerprint(fake_index)
@@ -196,6 +198,11 @@ def test_slices_of_a_job_array_are_used_by_the_build(fake_sky, fake_index, tmp_p
     ]
     assert sum(report.partitions for report in reports) == 16
     assert all(report.read == report.indexed + report.rejected for report in reports)
+    assert [report.partitions for report in reports] == [6, 5, 5]
+    assert reports[0].left == {1: 5, 2: 5}
+    assert "10 partitions are left, of --shard 1/3, 2/3; `build` without" in reports[0].message
+    assert reports[2].left == {}
+    assert "nothing is left to encode" in reports[2].message
     encoders: list[FakeEncoder] = []
 
     def counting(weights: str) -> FakeEncoder:
@@ -311,7 +318,7 @@ def test_a_changed_file_changes_its_release_only(tmp_path):
 def test_one_builder_at_a_time(fake_sky, tmp_path):
     with (
         writing(tmp_path),
-        pytest.raises(LockedError, match=f"process {os.getpid()} on .* is doing so"),
+        pytest.raises(LockedError, match=rf"process {os.getpid()} on .* is doing so"),
     ):
         build(fake_sky, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
 
@@ -475,6 +482,28 @@ def test_a_damaged_or_foreign_index_is_not_built_upon(fake_sky, fake_index, tmp_
 def test_encoding_waits_for_no_build(fake_sky, tmp_path):
     with writing(tmp_path), pytest.raises(LockedError, match="is doing so"):
         encode(fake_sky, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+
+
+def test_no_build_begins_while_slices_are_encoded(fake_sky, tmp_path):
+    refusal = f"by tasks of a job array, such as process {os.getpid()} on .*; wait until all"
+    with encoding(tmp_path):
+        with encoding(tmp_path), pytest.raises(LockedError, match=refusal):
+            build(fake_sky, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+        # One of the two has ended.
+        with pytest.raises(LockedError, match=refusal):
+            build(fake_sky, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+    assert not (tmp_path / "lock").exists()
+    with writing(tmp_path):
+        pass
+
+
+def test_a_release_that_stays_as_it_is_is_not_encoded_again(fake_sky, tmp_path):
+    old = sky.fake_manifest(fake_sky.root, ("fake-gaia",))
+    build(old, tmp_path, weights="fake", tools=sky.FAKE_TOOLS)
+    new = sky.fake_manifest(fake_sky.root, ("fake-gaia", "fake-desi"))
+    report = encode(new, tmp_path, weights="fake", part=Slice(0, 2), tools=sky.FAKE_TOOLS)
+    assert (report.partitions, report.left) == (2, {1: 2})
+    assert not (staged_dir(tmp_path) / "fake-gaia").exists()
 
 
 def test_files_may_be_read_by_everybody(fake_index: Path):

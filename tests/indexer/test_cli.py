@@ -26,7 +26,7 @@ from tests.indexer.small_sky import (
     xp_of,
 )
 
-COMMANDS = ("plan", "encode", "build", "verify", "info", "search", "export")
+COMMANDS = ("plan", "build", "verify", "info", "search", "export")
 
 
 def run(*arguments: object) -> Result:
@@ -384,7 +384,7 @@ def test_a_failing_export_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["list.txt"]
 
 
-# info, verify, plan, encode, build
+# info, verify, plan, build
 
 
 def test_info_tells_what_there_is(small_index: Path) -> None:
@@ -424,15 +424,16 @@ def manifest_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "small.toml"
 
 
-def test_plan_encode_build_and_again(manifest_file: Path, tmp_path: Path) -> None:
+def test_plan_shards_build_and_again(manifest_file: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     planned = run("plan", manifest_file)
     assert planned.exit_code == 0, planned.output
     assert re.search(r"^demo-sdss\s+spectrum\s+1\s+1\s", planned.stdout, re.MULTILINE)
     for shard in ("0/2", "1/2"):
-        encoded = run("encode", manifest_file, index, "--shard", shard, "--weights", "fake")
+        encoded = run("build", manifest_file, index, "--shard", shard, "--weights", "fake")
         assert encoded.exit_code == 0, encoded.output
-        assert "partitions encoded" in encoded.stdout
+        assert f"shard {shard}: " in encoded.stdout
+        assert not (index / "index.json").exists()
     built = run("build", manifest_file, index, "--weights", "fake")
     assert built.exit_code == 0, built.output
     assert re.search(r"^sum\s+442\s+=\s+441\s+\+\s+1$", built.stdout, re.MULTILINE)
@@ -443,9 +444,15 @@ def test_plan_encode_build_and_again(manifest_file: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("shard", ["2/2", "a/b", "1", "-1/2"])
 def test_shards_that_cannot_be(manifest_file: Path, tmp_path: Path, shard: str) -> None:
-    result = run("encode", manifest_file, tmp_path / "index", f"--shard={shard}")
+    result = run("build", manifest_file, tmp_path / "index", f"--shard={shard}")
     assert result.exit_code == 2
     assert "slice" in result.stderr
+
+
+def test_gpus_are_asked_for_with_ray_only(manifest_file: Path, tmp_path: Path) -> None:
+    result = run("build", manifest_file, tmp_path / "index", "--gpus-per-task", 1)
+    assert result.exit_code == 2
+    assert "--gpus-per-task needs --runner ray" in result.stderr
 
 
 @pytest.mark.parametrize("command", ["plan", "build"])

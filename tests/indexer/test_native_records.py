@@ -26,6 +26,7 @@ from indexer.properties import PropertyReader
 from indexer.readers.records import Record
 from indexer.readers.uploads import read_spectrum_file
 from indexer.reports import info_text
+from indexer.runners.local import Processes
 from indexer.search import Searcher
 from indexer.verify import verify
 
@@ -302,7 +303,7 @@ def test_kept_with_its_space_when_another_release_comes(manifest, path: Path, tm
 
 
 def test_slices_and_jobs_give_the_same(manifest, path: Path, tmp_path: Path, fingerprint):
-    build(manifest, tmp_path, tools=PECULIAR, jobs=2, **NAMES)
+    build(manifest, tmp_path, tools=PECULIAR, runner=Processes(2), **NAMES)
     assert fingerprint(tmp_path) == fingerprint(path)
 
 

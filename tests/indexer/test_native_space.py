@@ -19,6 +19,7 @@ from indexer.layout import staged_dir
 from indexer.readers.records import Record
 from indexer.reports import info_text
 from indexer.runners.job_array import Slice
+from indexer.runners.local import Processes
 from indexer.verify import verify
 
 TOOLS = dataclasses.replace(sky.FAKE_TOOLS, open_native=open_fake_native)
@@ -113,7 +114,7 @@ def test_verified_with_its_encoder(small, index: Path, tmp_path: Path):
 def test_slices_jobs_and_a_second_build_give_the_same(small, index: Path, tmp_path, fingerprint):
     for number in range(2):
         encode(small, tmp_path / "a", part=Slice(number, 3), tools=TOOLS, **NAMES)
-    assert build(small, tmp_path / "a", tools=TOOLS, jobs=2, **NAMES).changed
+    assert build(small, tmp_path / "a", tools=TOOLS, runner=Processes(2), **NAMES).changed
     assert fingerprint(tmp_path / "a") == fingerprint(index)
     assert not build(small, tmp_path / "a", tools=TOOLS, **NAMES).changed
 

@@ -3,11 +3,7 @@
 import os
 import time
 
-from indexer.runners.local import run_local
-
-
-def start() -> None:
-    """Have nothing to open."""
+from indexer.runners.local import Processes
 
 
 def work(task: int) -> int:
@@ -19,4 +15,4 @@ def work(task: int) -> int:
 
 
 if __name__ == "__main__":
-    run_local(work, [0, 1], jobs=2, start=start, start_arguments=(), done=lambda _: None)
+    Processes(2).run(work, [0, 1], lambda _: None)

@@ -1,0 +1,136 @@
+"""``python -m indexer build``: a whole build, or one slice of its encoding."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from indexer.bar import progress_bar
+
+if TYPE_CHECKING:
+    from indexer.runners.stop import Stop
+    from indexer.runners.turns import Runner
+
+__all__ = ["build", "root_option"]
+
+_PATH = click.Path(path_type=Path)
+
+root_option = click.option(
+    "--root", type=_PATH, help="Folder of the survey files, instead of the manifest's own."
+)
+
+
+@click.command()
+@click.argument("manifest", type=_PATH)
+@click.argument("index", type=_PATH)
+@click.option(
+    "--shard",
+    metavar="I/N",
+    help="Only encode a slice of the partitions, counted from 0: of --shard 0/4 to 3/4 each takes "
+    "a quarter. Job arrays run one each; a build without it then finds their work done.",
+)
+@click.option(
+    "--runner",
+    type=click.Choice(["processes", "ray"]),
+    default="processes",
+    show_default=True,
+    help="Where partitions are encoded: on this machine, or on the cluster of RAY_ADDRESS.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    help="Processes; with ray, actors. Default: 1; with ray, as many as the cluster holds.",
+)
+@click.option(
+    "--gpus-per-task",
+    type=click.FloatRange(0.0),
+    default=0.0,
+    metavar="GPUS",
+    help="With ray: what each actor asks for, such as 1, or 0.5 for two on each. Default: none.",
+)
+@click.option(
+    "--weights",
+    default="demo",
+    show_default=True,
+    metavar="WEIGHTS",
+    help="demo, a directory in the official layout, or REPOSITORY@REVISION.",
+)
+@click.option(
+    "--native-weights",
+    metavar="WEIGHTS",
+    help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
+    "none. Default: as the manifest says, else spectra-demo with the weights demo.",
+)
+@root_option
+def build(
+    manifest: Path,
+    index: Path,
+    shard: str | None,
+    runner: str,
+    jobs: int | None,
+    gpus_per_task: float,
+    weights: str,
+    native_weights: str | None,
+    root: Path | None,
+) -> None:
+    """Build an index, or bring it up to date; goes on where an earlier build stopped.
+
+    SIGTERM and SIGUSR1 end it after the partitions that are being encoded, with exit code 75: the
+    same command goes on from there.
+    """
+    from indexer.build import build as build_index
+    from indexer.build import encode
+    from indexer.manifests import load_manifest
+    from indexer.reports import totals_text
+    from indexer.runners.job_array import parse_slice
+    from indexer.runners.stop import Stop
+    from indexer.tools import Tools
+    from indexer.weights import open_weights
+
+    if gpus_per_task and runner != "ray":
+        raise click.UsageError("--gpus-per-task needs --runner ray")
+    try:
+        part = None if shard is None else parse_slice(shard)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="'--shard'") from error
+    loaded = load_manifest(manifest, root=root)
+    tools = Tools(open_encoder=open_weights)
+    with progress_bar("planning") as bar, Stop() as stop:
+        where = _runner(runner, jobs, gpus_per_task, stop)
+        if part is not None:
+            bar.announce("encoding")
+            encoded = encode(
+                loaded,
+                index,
+                weights=weights,
+                native_weights=native_weights,
+                progress=bar.progress,
+                part=part,
+                runner=where,
+                tools=tools,
+            )
+        else:
+            built = build_index(
+                loaded,
+                index,
+                weights=weights,
+                native_weights=native_weights,
+                progress=bar.progress,
+                runner=where,
+                announce=bar.announce,
+                tools=tools,
+            )
+    if part is not None:
+        click.echo(encoded.message)
+        return
+    click.echo(totals_text(built.info))
+    for note in built.info.notes:
+        click.echo(f"note: {note}")
+    click.echo(built.message)
+
+
+def _runner(name: str, jobs: int | None, gpus: float, stop: "Stop") -> "Runner":
+    from indexer.runners.local import Processes
+    from indexer.runners.ray_actors import RayActors
+
+    return RayActors(jobs, gpus, stop) if name == "ray" else Processes(jobs or 1, stop)
