@@ -158,15 +158,16 @@ class BatchSearcher:
             parts.append((hits, percentile, route))
         hits = np.concatenate([np.empty(0, HIT), *(part[0] for part in parts)])
         counts = [len(part[0]) for part in parts]
-        columns = [
-            np.concatenate([np.empty(0), *(part[1] for part in parts)]),
-            np.repeat(np.array([route.bridge for _, _, route in parts], dtype=str), counts),
-            np.repeat(np.array([route.to for _, _, route in parts], dtype=str), counts),
-            np.zeros(len(hits), np.int64),
-            np.zeros(len(hits), dtype=str),
-        ]
+        columns = {
+            "percentile": np.concatenate([np.empty(0), *(part[1] for part in parts)]),
+            "bridge": np.repeat(np.array([route.bridge for *_, route in parts], str), counts),
+            "modality": np.repeat(np.array([route.to for *_, route in parts], str), counts),
+            "folded": np.zeros(len(hits), np.int64),
+            "folded_keys": np.zeros(len(hits), str),
+        }
         order = np.argsort(hits["query"], kind="stable")
-        return _answers(hits[order], len(rows), refused, *(column[order] for column in columns))
+        ordered = {name: column[order] for name, column in columns.items()}
+        return _answers(hits[order], len(rows), refused, ordered)
 
     def _one_by_one(self, release: str, rows: Int64[np.ndarray, " q"]) -> Answers:
         segment = self.index.segment(release)
@@ -191,7 +192,7 @@ class BatchSearcher:
             hits,
             len(rows),
             refused,
-            *(np.array(columns[name], dtype) for name, dtype in _COLUMNS.items()),
+            {name: np.array(columns[name], dtype) for name, dtype in _COLUMNS.items()},
         )
 
     def _place(self, key: str) -> tuple[int, int]:
@@ -297,7 +298,7 @@ def _answers(
     hits: Hitlist,
     asked: int,
     refused: Mapping[int, str],
-    *columns: np.ndarray[Any, Any],
+    columns: Mapping[str, Any],
 ) -> Answers:
     """Return answers whose hits are in order, with their ranks, and a reason for each without.
 
@@ -306,4 +307,4 @@ def _answers(
     rank = 1 + np.arange(len(hits)) - np.searchsorted(hits["query"], hits["query"])
     without = np.setdiff1d(np.arange(asked), hits["query"]).tolist()
     reasons = {place: refused.get(place, NOTHING_FOUND) for place in without}
-    return Answers(hits, rank, *columns, refused=reasons)
+    return Answers(hits, rank, refused=reasons, **columns)

@@ -71,7 +71,7 @@ class _FarSegment(Segment):
     """A segment whose FAISS files are not opened here."""
 
     def __init__(self, index: Index, name: str, actor: Any) -> None:
-        super().__init__(index.path, name, index.info.releases[name])
+        super().__init__(index.path, name, index.info.releases[name], index.info.files)
         self._actor = actor
         self._far: dict[tuple[str, str], _FarAnn] = {}
 

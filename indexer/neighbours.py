@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from indexer.index_file import Index, Segment
 from indexer.row_sets import RowSet
 from indexer.spaces import to_unit
-from indexer.vectors import exact_scan, pair_scores
+from indexer.vectors import Vectors, exact_scan, pair_scores
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -152,7 +152,7 @@ class Asked:
 
     ann: "AnnIndex"
     rows: np.ndarray[Any, Any]
-    vectors: np.ndarray[Any, Any]
+    vectors: Vectors
     vector: np.ndarray[Any, Any]
     wanted: int
     survivors: int
