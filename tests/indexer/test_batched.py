@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from indexer.answer_columns import hit_columns
 from indexer.batched import NOTHING_FOUND, Answers, BatchSearcher, block_size
 from indexer.errors import IndexerError
+from indexer.filters import parse_filters
 from indexer.hits import HIT_COLUMNS, Hits
 from indexer.index_file import Index, open_index
 from indexer.options import LARGEST_K, SearchOptions
@@ -30,6 +31,8 @@ OPTIONS = {
     "some releases": SearchOptions(k=4, releases=("demo-hsc", "demo-desi")),
     "more than there are": SearchOptions(k=400),
     "linked, more than there are": SearchOptions(k=400, to="xp"),
+    "one hit a source": SearchOptions(k=5, fold_duplicates=True),
+    "filtered": SearchOptions(k=5, filters=parse_filters("magnitude<18")),
 }
 
 
@@ -94,7 +97,7 @@ def test_the_size_of_a_block_changes_nothing(index: Index, cuts: set[int], name:
         }
         first += len(some)
         parts.append(part)
-    for of in ("hits", "rank", "percentile", "bridge", "modality"):
+    for of in ("hits", "rank", "percentile", "bridge", "modality", "folded", "folded_keys"):
         joined = np.concatenate([getattr(part, of) for part in parts])
         np.testing.assert_array_equal(joined, getattr(whole, of))
 
