@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.resources import watched
+from benchmarks.memory import peak
 from benchmarks.search_latency import machine
 from benchmarks.synthetic_vectors import CHUNK, SyntheticVectors
 from indexer import ann, fill
@@ -136,10 +136,10 @@ class State:
             yield False
             return
         print(f"{name}...", flush=True)
-        with watched() as peak:
+        with peak() as seen:
             yield True
         peaks = self.values["peak_mb"]
-        peaks[name] = round(max(peaks.get(name, 0.0), peak.anonymous), 1)
+        peaks[name] = round(max(peaks.get(name, 0.0), seen.most / 2**20), 1)
         self.values["done"].append(name)
         self.lap(name)
 

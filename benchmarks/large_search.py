@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bench_200m import SEGMENT, SPACE, Asked
-from benchmarks.resources import forget, memory_mb
+from benchmarks.memory import anonymous_bytes, forget, mapped_bytes
 from indexer import ann
 from indexer.coded_vectors import CodedVectors
 from indexer.durable import write_json
@@ -104,6 +104,11 @@ def _times(name: str, taken: list[float]) -> dict[str, float]:
     return {f"{name}_p50_ms": round(float(p50), 3), f"{name}_p99_ms": round(float(p99), 3)}
 
 
+def _held() -> dict[str, float]:
+    """Return the resident memory of this process in MiB."""
+    return {"anonymous": anonymous_bytes() / 2**20, "mapped": mapped_bytes() / 2**20}
+
+
 def main() -> int:
     """Open, ask and write."""
     parser = argparse.ArgumentParser(description="Ask an index that bench_200m built.")
@@ -112,11 +117,11 @@ def main() -> int:
     numbers = json.loads((folder / "state.json").read_text())["asked"]
     asked = Asked(folder, **numbers)
     queries, truth = asked.source.queries(asked.queries), truth_of(folder)
-    before = memory_mb()
+    before = _held()
     opened = Opened(folder)
     index = opened.index
     usual, few = index.default_nprobe, index.recipe.candidates(K)
-    memory = {"before_opening": before, "opened": memory_mb()}
+    memory = {"before_opening": before, "opened": _held()}
     cold = opened.asked(queries[:COLD], truth[:COLD], nprobe=usual, candidates=few, cold=True)
     opened.asked(queries, truth, nprobe=min(index.recipe.lists, 2 * usual), candidates=few)
     searches = [
@@ -124,7 +129,7 @@ def main() -> int:
         for nprobe in sorted({max(1, usual // 2), usual, min(index.recipe.lists, 2 * usual)})
         for candidates in (few, MORE_CANDIDATES)
     ]
-    memory["searched"] = memory_mb()
+    memory["searched"] = _held()
     result = {
         "recipe": index.recipe.name,
         "lists": index.recipe.lists,

@@ -92,7 +92,7 @@ def nearest_of_block(
     parts = [np.empty(0, HIT)]
     for code, release in enumerate(index.releases):
         segment = index.segment(release)
-        if release not in releases or modality not in segment.info.spaces.get(space, ()):
+        if release not in releases or not segment.can_search(space, modality):
             continue
         hidden = np.bincount(skip["query"][skip["release"] == code], minlength=len(vectors))
         for count in np.unique(hidden).tolist():

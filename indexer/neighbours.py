@@ -17,7 +17,15 @@ from indexer.vectors import Vectors, exact_scan, pair_scores
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
 
-__all__ = ["Asked", "Neighbour", "key_of", "lists_to_visit", "nearest", "vector_of"]
+__all__ = [
+    "Asked",
+    "Neighbour",
+    "best_of",
+    "key_of",
+    "lists_to_visit",
+    "nearest",
+    "vector_of",
+]
 
 SPARE = 8
 """Fetched beyond what is wanted: the order of the stored scores can differ in the last digit."""
@@ -158,7 +166,7 @@ class Asked:
     survivors: int
     bits: np.ndarray[Any, Any] | None
 
-    def scored(self, fetch: int, nprobe: int | None = None) -> "_Scored":
+    def scored(self, fetch: int, nprobe: int | None = None) -> "Scored":
         """Return what FAISS finds, scored exactly."""
         stored, found, counts = self.ann.search(
             self.vector[None, :], fetch, nprobe=nprobe, allowed=self.bits
@@ -170,9 +178,9 @@ class Asked:
         all_found = count < fetch or count >= self.survivors
         worst = -np.inf if all_found else float(stored[0, count - 1])
         spread = float(np.std(scores - stored[0, :count])) if count else 0.0
-        return _Scored(chosen, _at_most_1(scores), worst, spread)
+        return Scored(chosen, _at_most_1(scores), worst, spread)
 
-    def compared(self) -> "_Scored":
+    def compared(self) -> "Scored":
         """Compare with every vector that may be found, as FAISS holds it."""
         fetch = self.wanted + SPARE
         while True:
@@ -182,7 +190,7 @@ class Asked:
                 return found
             fetch *= GROWTH
 
-    def scanned(self, positions: np.ndarray[Any, Any]) -> "_Scored":
+    def scanned(self, positions: np.ndarray[Any, Any]) -> "Scored":
         """Score every vector at some positions."""
         fetch = self.wanted + SPARE
         while True:
@@ -192,12 +200,12 @@ class Asked:
             count = int(counts[0])
             capped = _at_most_1(scores[0, :count])
             worst = float(capped[-1]) if count < self.survivors else -np.inf
-            found = _Scored(rows[0, :count], capped, worst, 0.0)
+            found = Scored(rows[0, :count], capped, worst, 0.0)
             if found.worst < found.last(self.wanted):
                 return found
             fetch *= GROWTH
 
-    def in_lists(self) -> "_Scored":
+    def in_lists(self) -> "Scored":
         """Visit inverted lists, more where these hold too few."""
         fetch = self.ann.recipe.candidates(self.wanted) + SPARE
         nprobe = self.ann.default_nprobe
@@ -207,7 +215,7 @@ class Asked:
                 return found
             nprobe = min(self.ann.recipe.lists, GROWTH * nprobe)
 
-    def filtered(self, positions: np.ndarray[Any, Any] | None) -> "_Scored":
+    def filtered(self, positions: np.ndarray[Any, Any] | None) -> "Scored":
         """Visit the inverted lists of vectors of which not all may be found.
 
         Those that may can lie in other lists than those near the query: then the first lists hold
@@ -245,7 +253,7 @@ class Asked:
 
 
 @dataclass(frozen=True, eq=False)
-class _Scored:
+class Scored:
     """Rows with their exact scores.
 
     Attributes
@@ -282,6 +290,45 @@ def _at_most_1(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(np.minimum(scores, 1.0))
 
 
+def best_of(
+    ann: "AnnIndex",
+    rows: np.ndarray[Any, Any],
+    vectors: Vectors,
+    vector: Float32[np.ndarray, " dim"],
+    wanted: int,
+    allowed: RowSet | None = None,
+) -> Scored | None:
+    """Search one FAISS index in the way that suits it and how many rows may be found.
+
+    Parameters
+    ----------
+    rows, vectors
+        What the index holds: ascending rows and their vectors.
+    vector
+        Unit vector.
+    allowed
+        Rows that may be found. Default: all.
+
+    Returns
+    -------
+    At least the `wanted` best, and all that tie with the last of them; None if nothing may be
+    found.
+    """
+    survivors, positions = ann.count, None
+    if allowed is not None:
+        survivors, positions = allowed.among(rows, EXACT_IN_DOUBT)
+    wanted = min(wanted, survivors)
+    if not wanted:
+        return None
+    bits = None if allowed is None or survivors == ann.count else allowed.bits
+    asked = Asked(ann, rows, vectors, vector, wanted, survivors, bits)
+    if ann.recipe.name == "flat":
+        return asked.compared()
+    if lists_to_visit(ann, survivors) == 0 and positions is not None:
+        return asked.scanned(positions)
+    return asked.in_lists() if bits is None else asked.filtered(positions)
+
+
 def _of_segment(
     segment: Segment,
     vector: np.ndarray[Any, Any],
@@ -292,23 +339,9 @@ def _of_segment(
 ) -> list[Neighbour]:
     """Return at least the `wanted` best of a segment, and all that tie with the last of them."""
     ann = segment.ann(space, modality)
-    rows, vectors = segment.vectors(space, modality)
-    survivors, positions = ann.count, None
-    if allowed is not None:
-        survivors, positions = allowed.among(rows, EXACT_IN_DOUBT)
-    wanted = min(wanted, survivors)
-    if not wanted:
+    found = best_of(ann, *segment.vectors(space, modality), vector, wanted, allowed)
+    if found is None:
         return []
-    bits = None if allowed is None or survivors == ann.count else allowed.bits
-    asked = Asked(ann, rows, vectors, vector, wanted, survivors, bits)
-    if ann.recipe.name == "flat":
-        found = asked.compared()
-    elif lists_to_visit(ann, survivors) == 0 and positions is not None:
-        found = asked.scanned(positions)
-    elif bits is None:
-        found = asked.in_lists()
-    else:
-        found = asked.filtered(positions)
     order = np.argsort(-found.scores, kind="stable")
     if len(order) > wanted:
         last = found.scores[order[wanted - 1]]

@@ -10,6 +10,7 @@ from jaxtyping import Float32, Int64
 from benchmarks.scale.data import Data, K
 from benchmarks.scale.measuring import curve
 from benchmarks.scale.product import opened
+from indexer.row_sets import RowSet
 from indexer.vectors import exact_scan
 
 __all__ = ["KINDS", "SELECTIVITIES", "allowed_rows", "filtered"]
@@ -60,6 +61,7 @@ def filtered(
     queries = data.queries()[:-1]
     rows = []
     for share, kind, allowed in _filters(data, selectivities, direction):
+        kept = RowSet.of(allowed, data.count)
         truth = exact_scan(index.vectors, queries, K, rows=index.rows, positions=allowed)[1]
         for way, search in ways.items():
 
@@ -67,7 +69,7 @@ def filtered(
                 some: np.ndarray[Any, Any],
                 _: int,
                 search: Any = search,
-                allowed: np.ndarray[Any, Any] = allowed,
+                allowed: RowSet = kept,
             ) -> np.ndarray[Any, Any]:
                 found: np.ndarray[Any, Any] = search(some, allowed)
                 return found

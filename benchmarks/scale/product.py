@@ -15,18 +15,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int64
 
+from benchmarks.memory import peak
 from benchmarks.scale.data import SPACE, Data, K
-from benchmarks.scale.memory import peak
 from indexer import ann
 from indexer.ann import recipes
 from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.layout import quantizer_file, segment_unit, space_unit
+from indexer.neighbours import best_of
+from indexer.row_sets import RowSet
 from indexer.vectors import exact_scan, map_vectors, rerank
 
-__all__ = ["SCANNED_UP_TO", "Opened", "build", "chosen", "filling_of", "held_as", "opened"]
-
-SCANNED_UP_TO = 100_000
-"""Allowed rows up to which every one is compared."""
+__all__ = ["Opened", "build", "chosen", "filling_of", "held_as", "opened"]
 
 
 @contextmanager
@@ -105,19 +104,21 @@ class Opened:
         """Return the rows of the `K` nearest, as a search finds them that visits so many lists."""
         return self._ranked(queries, min(nprobe, self.index.recipe.lists), None)
 
-    def among(self, queries: np.ndarray[Any, Any], allowed: np.ndarray) -> np.ndarray[Any, Any]:
+    def among(self, queries: np.ndarray[Any, Any], allowed: RowSet) -> np.ndarray[Any, Any]:
         """Return the `K` nearest of the allowed rows, as a search with a filter finds them."""
-        if len(allowed) <= SCANNED_UP_TO:
-            return self.scanned(queries, allowed)
-        return self._ranked(queries, self.index.default_nprobe, allowed)
+        found = [
+            best_of(self.index, self.rows, self.vectors, query, K, allowed) for query in queries
+        ]
+        return np.stack([each.best(K) for each in found if each is not None])
 
-    def in_lists(self, queries: np.ndarray[Any, Any], allowed: np.ndarray) -> np.ndarray[Any, Any]:
+    def in_lists(self, queries: np.ndarray[Any, Any], allowed: RowSet) -> np.ndarray[Any, Any]:
         """Return the allowed rows that the usual number of lists gives."""
-        return self._ranked(queries, self.index.default_nprobe, allowed)
+        return self._ranked(queries, self.index.default_nprobe, allowed.bits)
 
-    def scanned(self, queries: np.ndarray[Any, Any], allowed: np.ndarray) -> np.ndarray[Any, Any]:
+    def scanned(self, queries: np.ndarray[Any, Any], allowed: RowSet) -> np.ndarray[Any, Any]:
         """Return the `K` nearest of the allowed rows, every one being compared."""
-        found = exact_scan(self.vectors, queries, K, rows=self.rows, positions=allowed)
+        positions = allowed.rows()
+        found = exact_scan(self.vectors, queries, K, rows=self.rows, positions=positions)
         return found[1]
 
     def _ranked(

@@ -13,10 +13,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks.memory import anonymous_bytes, mapped_bytes, peak
 from benchmarks.scale.data import Data
 from benchmarks.scale.filters import filtered
 from benchmarks.scale.measuring import SECONDS, TARGETS, curve
-from benchmarks.scale.memory import anonymous_bytes, mapped_bytes, peak
 from benchmarks.scale.statistics import statistics_of
 from benchmarks.scale.systems import SYSTEMS
 from indexer.durable import write_json

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchmarks import synthetic_vectors
+from benchmarks.memory import anonymous_bytes, peak
 from benchmarks.scale import comparison, filtering, growth, steps
 from benchmarks.scale.data import Data
 from benchmarks.scale.filters import allowed_rows
 from benchmarks.scale.measuring import curve, point_at
-from benchmarks.scale.memory import anonymous_bytes, peak
 from benchmarks.scale.rates import rates_of
 from benchmarks.scale.results import read_results
 

@@ -241,7 +241,7 @@ def segment(request: pytest.FixtureRequest) -> FakeSegment:
 
 
 def _found(segment: FakeSegment, query: np.ndarray, k: int, rows: np.ndarray) -> list[int]:
-    index = SimpleNamespace(segment=lambda _: segment)
+    index = SimpleNamespace(each=lambda _, ask: [ask(segment)])
     near = nearest(
         index,
         query,

@@ -34,6 +34,7 @@ def segment(name: str, recipe: ann.Recipe, seed: int) -> SimpleNamespace:
     return SimpleNamespace(
         name=name,
         info=SimpleNamespace(spaces={"image": ("image",)}),
+        can_search=lambda *_: True,
         ann=lambda *_: index,
         vectors=lambda *_: (rows, vectors),
         object_id=lambda row: f"{ids[row]:06d}",
@@ -43,7 +44,11 @@ def segment(name: str, recipe: ann.Recipe, seed: int) -> SimpleNamespace:
 @pytest.fixture(scope="module", params=RECIPES.values(), ids=RECIPES)
 def index(request: pytest.FixtureRequest) -> SimpleNamespace:
     segments = {name: segment(name, request.param, seed) for seed, name in enumerate(("b", "a"))}
-    return SimpleNamespace(releases=tuple(segments), segment=segments.__getitem__)
+    return SimpleNamespace(
+        releases=tuple(segments),
+        segment=segments.__getitem__,
+        each=lambda releases, ask: [ask(segments[name]) for name in releases],
+    )
 
 
 def queries_of(index: SimpleNamespace) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.resources import forget, memory_mb, watched
+from benchmarks.memory import forget
 
 MEGABYTES = 24
 
@@ -38,13 +38,3 @@ def test_what_was_read_is_forgotten(tmp_path: Path):
     assert _resident(mapped) < before / 10
     assert _resident(beside) > before / 2
     assert int(mapped.sum()) == expected
-
-
-def test_anonymous_memory_is_seen():
-    before = memory_mb()["anonymous"]
-    with watched() as peak:
-        # Too much for what an earlier array left to be used again.
-        held = np.ones(100 << 17)
-        assert memory_mb()["anonymous"] > before + 50
-    assert peak.anonymous > before + 50
-    assert held[-1] == 1
