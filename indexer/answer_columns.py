@@ -82,7 +82,9 @@ def _ids(segment: Segment, rows: np.ndarray[Any, Any]) -> pa.Array:
 
 
 def _texts(segment: Segment, rows: np.ndarray[Any, Any], name: str) -> pa.Array:
-    return segment.rows.column(name).take(pa.array(rows)).combine_chunks()
+    taken = segment.rows.column(name).take(pa.array(rows))
+    # Segments of an older index have texts with offsets of 32 bits, newer ones of 64.
+    return taken.cast(pa.string()).combine_chunks()
 
 
 def _links(segment: Segment, rows: np.ndarray[Any, Any]) -> pa.Array:

@@ -24,21 +24,24 @@ __all__ = ["SERVED_COLUMNS", "Ordered", "cone", "find_id", "healpix_of", "ordere
 
 SERVED_COLUMNS = pa.schema(
     [
-        ("object_id", pa.string()),
+        ("object_id", pa.large_string()),
         ("ra_deg", pa.float64()),
         ("dec_deg", pa.float64()),
         ("healpix_29", pa.int64()),
         ("redshift", pa.float32()),
         ("redshift_ok", pa.bool_()),
         ("magnitude", pa.float32()),
-        ("object_class", pa.string()),
+        ("object_class", pa.large_string()),
         ("modalities", pa.uint8()),
         ("source_file", pa.dictionary(pa.int32(), pa.string())),
         ("source_row", pa.int32()),
     ]
 )
 """Columns of `rows.arrow`, in order. Unknown numbers are NaN, unknown texts are empty. Releases
-with proper motions have those of `indexer.proper_motion` as well."""
+with proper motions have those of `indexer.proper_motion` as well. Texts have offsets of 64 bits: a
+hundred million ids of 20 bytes are more than 32 bits count. Older indexes have them with 32."""
+
+_KEYS = pa.schema([("object_id", pa.large_string()), ("row", pa.int64())])
 
 _CONE_CELLS_DEPTH = 12
 
@@ -130,11 +133,9 @@ def write_catalog(root: Path, segment: str, release: str, rows: pa.Table, builde
     for name, column in motion_columns(rows).items():
         served = served.append_column(name, column)
     write_arrow(served.unify_dictionaries(), root / rows_file(segment))
-    by_id = pc.sort_indices(rows.column("object_id"))
-    keys = pa.table(
-        {"object_id": rows.column("object_id").take(by_id), "row": by_id.cast(pa.int64())}
-    )
-    write_arrow(keys, root / keys_file(segment))
+    by_id = pc.sort_indices(served.column("object_id"))
+    keys = pa.table({"object_id": served.column("object_id").take(by_id), "row": by_id})
+    write_arrow(keys.cast(_KEYS), root / keys_file(segment))
     placed = int(pc.sum(pc.greater_equal(rows.column("healpix_29"), 0)).as_py() or 0)
     everything = rows.rename_columns(
         [HEALPIX_COLUMN if name == "healpix_29" else name for name in rows.column_names]

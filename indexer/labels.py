@@ -204,7 +204,7 @@ def _match(table: LabelTable, index: Index) -> Matched:
     counts: dict[str, dict[str, int]] = {"key": {}, "identifier": {}, "position": {}}
     for release, segment in index.segments.items():
         found = np.full(len(segment), _NOT_THERE, dtype=np.int64)
-        ids = segment.rows.column("object_id").cast(pa.string()).combine_chunks()
+        ids = segment.rows.column("object_id")
         for road, texts in (
             ("key", _ids_in(table.keys, release)),
             ("identifier", table.identifiers.get(segment.info.survey)),
@@ -247,7 +247,7 @@ def _ids_in(keys: Sequence[str] | None, release: str) -> list[str] | None:
     return [key[len(start) :] if key.startswith(start) else "" for key in keys]
 
 
-def _by_text(ids: pa.Array, texts: Sequence[str]) -> Int64[np.ndarray, " n"]:
+def _by_text(ids: pa.ChunkedArray, texts: Sequence[str]) -> Int64[np.ndarray, " n"]:
     """Return for each object id the first row of the table that has it, or -1."""
     first: dict[str, int] = {}
     for row, text in enumerate(texts):
@@ -255,7 +255,7 @@ def _by_text(ids: pa.Array, texts: Sequence[str]) -> Int64[np.ndarray, " n"]:
             first.setdefault(text, row)
     if not first:
         return np.full(len(ids), _NOT_THERE, dtype=np.int64)
-    places = pc.index_in(ids, value_set=pa.array(list(first), pa.string()))
+    places = pc.index_in(ids, value_set=pa.array(list(first), ids.type))
     at = places.fill_null(_NOT_THERE).to_numpy(zero_copy_only=False)
     rows = np.fromiter(first.values(), np.int64, len(first))
     return np.where(at >= 0, rows[at], _NOT_THERE).astype(np.int64)

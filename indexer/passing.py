@@ -223,7 +223,8 @@ def _kind(arrow: pa.DataType) -> str | None:
     if pa.types.is_integer(arrow) or pa.types.is_floating(arrow):
         return "number"
     text = arrow.value_type if pa.types.is_dictionary(arrow) else arrow
-    return "text" if pa.types.is_string(text) else None
+    is_text = pa.types.is_string(text) or pa.types.is_large_string(text)
+    return "text" if is_text else None
 
 
 def _everything(start: int, stop: int) -> Bool[np.ndarray, " block"]:
@@ -254,15 +255,16 @@ def _of_column(segment: Segment, condition: Range | OneOf) -> Test:
         values = segment.column(condition.column)
         return lambda start, stop: condition.passes(values[start:stop])
     column = segment.rows.column(condition.column)
-    if pa.types.is_boolean(column.type):
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_boolean(kind):
         wanted = pa.array([value == "true" for value in condition.values])
     else:
-        wanted = pa.array(condition.values, pa.string())
+        wanted = pa.array(condition.values, kind)
 
     def test(start: int, stop: int) -> Bool[np.ndarray, " block"]:
         block = column.slice(start, stop - start)
         if pa.types.is_dictionary(block.type):
-            block = block.cast(pa.string())
+            block = block.cast(kind)
         return np.asarray(pc.is_in(block, value_set=wanted).to_numpy())
 
     return test
