@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
@@ -29,12 +30,13 @@ import pyarrow as pa
 from benchmarks.search_latency import machine
 from indexer.answers import known_of
 from indexer.bridges import Found
-from indexer.catalog import ordered, write_catalog
+from indexer.catalog import write_catalog
 from indexer.filters import parse_filters
 from indexer.index_model import InputsInfo, LinkOutInfo, ReleaseInfo
 from indexer.layout import keys_file, previews_file, segment_unit
 from indexer.passing import Passing
-from indexer.previews import preview_table, write_previews
+from indexer.previews import growing_previews
+from indexer.row_order import in_row_order, row_order
 from indexer.segment import Segment
 
 HITS = 50
@@ -72,12 +74,18 @@ def objects(count: int, seed: int) -> pa.Table:
 
 def opened(root: Path, count: int, seed: int) -> Segment:
     """Write a segment, if it is not there, and open it."""
+    root.mkdir(parents=True, exist_ok=True)
     name = f"c{count}-s{seed}"
     unit = segment_unit(name)
     if not (root / keys_file(unit)).exists():
-        rows = ordered(objects(count, seed)).table
-        write_previews(preview_table([], []), root / previews_file(unit))
-        write_catalog(root, unit, name, rows, "benchmark")
+        table = objects(count, seed)
+        with TemporaryDirectory(dir=root) as temporary:
+            folder = Path(temporary)
+            order = row_order([table], folder / "order")
+            rows = in_row_order([table], order, folder / "dealt")
+            write_catalog(root, unit, name, order, rows, "benchmark", folder / "columns")
+        with growing_previews(root / previews_file(unit)):
+            pass
     zeros = "0" * 64
     info = ReleaseInfo(
         directory=unit,
@@ -93,7 +101,7 @@ def opened(root: Path, count: int, seed: int) -> Segment:
         manifest=zeros,
         inputs=InputsInfo(files=0, bytes=0, listing=zeros, content=zeros, changed=""),
     )
-    return Segment(root, name, info)
+    return Segment(root, name, info, ())
 
 
 def times_ms(task: Callable[[int], object], count: int) -> np.ndarray:

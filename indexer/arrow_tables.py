@@ -1,5 +1,7 @@
 """Arrow and Parquet files: written so that the same rows give the same bytes, read by mapping."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,19 @@ import pyarrow.parquet as pq
 from indexer.durable import replacing
 from indexer.errors import IndexFormatError
 
-__all__ = ["map_table", "numpy_column", "read_parquet", "write_arrow", "write_parquet"]
+__all__ = [
+    "Groups",
+    "growing_arrow",
+    "growing_parquet",
+    "map_table",
+    "numpy_column",
+    "read_parquet",
+    "write_arrow",
+    "write_parquet",
+]
 
 _PARQUET_ROW_GROUP = 8192
+_PARQUET_OPTIONS = {"compression": "zstd", "write_page_index": True, "store_schema": True}
 
 
 def write_arrow(
@@ -30,6 +42,58 @@ def write_arrow(
     ):
         for batch in batches:
             writer.write_batch(batch)
+
+
+class Groups:
+    """Tables of any length, written in groups of so many rows as if they were one table."""
+
+    def __init__(self, schema: pa.Schema, rows: int, write: Callable[[pa.Table], object]) -> None:
+        self._rows = rows
+        self._write = write
+        self._rest = schema.empty_table()
+        self._written = False
+
+    def add(self, table: pa.Table) -> None:
+        """Write what fills groups, keep the rest."""
+        table = pa.concat_tables([self._rest, table])
+        whole = len(table) // self._rows * self._rows
+        for start in range(0, whole, self._rows):
+            self._put(table.slice(start, self._rows))
+        self._rest = table.slice(whole).combine_chunks()
+
+    def end(self) -> None:
+        """Write the rest; nothing at all is written as a table of no rows."""
+        if len(self._rest) or not self._written:
+            self._put(self._rest)
+
+    def _put(self, table: pa.Table) -> None:
+        self._write(table.combine_chunks())
+        self._written = True
+
+
+@contextmanager
+def growing_arrow(path: Path, schema: pa.Schema, batch_rows: int) -> Iterator[Groups]:
+    """Write an Arrow IPC file as `write_arrow` does, from tables that are added."""
+    with (
+        replacing(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        groups = Groups(schema, batch_rows, writer.write_table)
+        yield groups
+        groups.end()
+
+
+@contextmanager
+def growing_parquet(path: Path, schema: pa.Schema) -> Iterator[Groups]:
+    """Write a Parquet file as `write_parquet` does, from tables that are added."""
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, schema, **_PARQUET_OPTIONS) as writer,
+    ):
+        groups = Groups(schema, _PARQUET_ROW_GROUP, writer.write_table)
+        yield groups
+        groups.end()
 
 
 def map_table(path: Path) -> pa.Table:
@@ -69,14 +133,7 @@ def write_parquet(
 ) -> None:
     """Write a Parquet file with zstd, small row groups and page indexes; no dates inside."""
     with replacing(path, sync=sync) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            row_group_size=group_rows,
-            write_page_index=True,
-            store_schema=True,
-        )
+        pq.write_table(table, temporary, row_group_size=group_rows, **_PARQUET_OPTIONS)
 
 
 def read_parquet(path: Path, columns: list[str] | None = None) -> pa.Table:

@@ -1,25 +1,29 @@
 """Staged partitions of a release, put together into a segment (all but its spaces)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from jaxtyping import Int64
 
-from indexer.arrow_tables import map_table, write_parquet
-from indexer.catalog import Ordered, ordered, write_catalog
+from indexer.arrow_tables import growing_parquet, map_table, numpy_column
+from indexer.catalog import write_catalog
 from indexer.index_model import MODALITY_BITS, NATIVE, bits_of
 from indexer.layout import previews_file, rejects_file
-from indexer.previews import PREVIEW_SCHEMA, write_previews
-from indexer.readers.records import Reject
-from indexer.record_table import REJECT_SCHEMA, concatenated, reject_table
+from indexer.previews import PREVIEW_SCHEMA, growing_previews
+from indexer.record_table import REJECT_SCHEMA, concatenated, record_schema
+from indexer.row_order import BLOCK_ROWS, RowOrder, in_row_order, row_order
 from indexer.staged_vectors import StagedVectors
 from indexer.staging import Staged
 
 __all__ = ["Assembled", "assemble"]
+
+_PREVIEWS_AT_ONCE = 16_384
+"""A picture takes some ten thousand bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +59,8 @@ def assemble(
 ) -> Assembled:
     """Write catalogue, rows, keys, previews and rejects of a segment.
 
-    An object whose id appeared in an earlier partition is rejected.
+    An object whose id appeared in an earlier partition is rejected. Tables are read and written a
+    block at a time: what grows with the release is about fifty bytes an object.
 
     Parameters
     ----------
@@ -66,18 +71,23 @@ def assemble(
     staged
         Its partitions, in their order.
     """
-    records = concatenated([map_table(each.path("records")) for each in staged])
-    order = ordered(records)
-    placed = write_catalog(root, segment, release, order.table, builder)
-    write_previews(_previews(staged, order.origin), root / previews_file(segment))
-    rejects = [map_table(each.path("rejects")) for each in staged]
-    partitions = np.repeat([each.partition for each in staged], [each.indexed for each in staged])
-    rejects.append(_duplicates(records, order, partitions))
-    write_parquet(
-        pa.concat_tables(rejects).cast(REJECT_SCHEMA).combine_chunks(),
-        root / rejects_file(segment),
+    root.mkdir(parents=True, exist_ok=True)
+    # Beside what is made of it: on the disk that has the room, and gone with it.
+    with TemporaryDirectory(prefix=".sorting-", dir=root) as temporary:
+        folder = Path(temporary)
+        schema = record_schema(map_table(each.path("records")).schema for each in staged)
+        order = row_order(_blocks(staged, schema, "object_id", "ra_deg", "dec_deg"), folder / "ids")
+        rows = in_row_order(_blocks(staged, schema), order, folder / "dealt")
+        write_catalog(root, segment, release, order, rows, builder, folder / "columns")
+    _write_previews(staged, order, root / previews_file(segment))
+    some = pa.schema([schema.field(each) for each in ("object_id", "source_file", "source_row")])
+    with growing_parquet(root / rejects_file(segment), REJECT_SCHEMA) as rejects:
+        for each in staged:
+            rejects.add(map_table(each.path("rejects")).cast(REJECT_SCHEMA))
+        rejects.add(_duplicates(_blocks(staged, some), order, staged))
+    modalities = np.concatenate(
+        [numpy_column(map_table(each.path("records")), "modalities") for each in staged]
     )
-    modalities = records.column("modalities").to_numpy()
     raw = {
         modality: StagedVectors(staged, modality, modalities, order.origin)
         for modality in MODALITY_BITS
@@ -86,9 +96,9 @@ def assemble(
     having = {modality: int(((bits & bits_of(modality)) != 0).sum()) for modality in MODALITY_BITS}
     return Assembled(
         read=sum(each.read for each in staged),
-        indexed=len(order.table),
+        indexed=len(order.origin),
         rejected=sum(each.rejected for each in staged) + len(order.duplicates),
-        placed=placed,
+        placed=order.placed,
         vectors={modality: count for modality, count in having.items() if count},
         raw={modality: vectors for modality, vectors in raw.items() if len(vectors)},
         native=StagedVectors(staged, NATIVE, modalities, order.origin),
@@ -96,31 +106,91 @@ def assemble(
     )
 
 
-def _previews(staged: Sequence[Staged], origin: Int64[np.ndarray, " n"]) -> pa.Table:
-    starts = np.cumsum([0, *(each.indexed for each in staged)])
-    row_of_record = np.full(starts[-1], -1, dtype=np.int64)
-    row_of_record[origin] = np.arange(len(origin))
-    tables = []
-    for each, start in zip(staged, starts, strict=False):
-        table = map_table(each.path("previews"))
-        rows = row_of_record[table.column("row").to_numpy() + start]
-        tables.append(table.set_column(0, PREVIEW_SCHEMA.field("row"), pa.array(rows, pa.int64())))
-    together = pa.concat_tables(tables) if tables else PREVIEW_SCHEMA.empty_table()
-    rows = together.column("row").to_numpy()
+def _blocks(staged: Sequence[Staged], schema: pa.Schema, *columns: str) -> Iterator[pa.Table]:
+    """Give the records of partitions that follow each other, together; some columns or all."""
+    if columns:
+        schema = pa.schema([schema.field(name) for name in columns])
+    tables: list[pa.Table] = []
+    count = 0
+    for number, each in enumerate(staged, 1):
+        tables.append(map_table(each.path("records")))
+        count += len(tables[-1])
+        if count >= BLOCK_ROWS or number == len(staged):
+            yield concatenated(tables, schema)
+            tables, count = [], 0
+
+
+def _starts(counts: Iterable[int]) -> Int64[np.ndarray, " n"]:
+    return np.cumsum([0, *counts], dtype=np.int64)
+
+
+def _write_previews(staged: Sequence[Staged], order: RowOrder, path: Path) -> None:
+    row_of_record = order.rows()
+    records = _starts(each.indexed for each in staged)
+    found = [
+        row_of_record[numpy_column(map_table(each.path("previews")), "row") + start]
+        for each, start in zip(staged, records, strict=False)
+    ]
+    del row_of_record
+    starts = _starts(map(len, found))
+    rows = np.concatenate(found)
     by_row = np.argsort(rows, kind="stable")
-    return together.take(by_row[rows[by_row] >= 0]).cast(PREVIEW_SCHEMA)
+    by_row = by_row[np.searchsorted(rows[by_row], 0) :]
+    with growing_previews(path) as previews:
+        for first in range(0, len(by_row), _PREVIEWS_AT_ONCE):
+            places = by_row[first : first + _PREVIEWS_AT_ONCE]
+            previews.add(_gathered_previews(staged, starts, places, rows[places]))
 
 
-def _duplicates(records: pa.Table, order: Ordered, partitions: np.ndarray[Any, Any]) -> pa.Table:
-    tables = []
-    for place, earlier in order.duplicates:
-        one = {name: records.column(name) for name in ("object_id", "source_file", "source_row")}
-        first = f"{one['source_file'][earlier]} row {one['source_row'][earlier]}"
-        reject = Reject(
-            one["object_id"][place].as_py(),
-            one["source_file"][place].as_py(),
-            one["source_row"][place].as_py(),
-            f"the identifier appears before, in {first}; the first is kept",
+def _gathered_previews(
+    staged: Sequence[Staged],
+    starts: Int64[np.ndarray, " partitions"],
+    places: Int64[np.ndarray, " n"],
+    rows: Int64[np.ndarray, " n"],
+) -> pa.Table:
+    """Return some previews of all partitions in a new order, with the rows of their objects."""
+    order = np.argsort(places)
+    bounds = np.searchsorted(places[order], starts)
+    tables = [
+        map_table(staged[number].path("previews")).take(
+            pa.array(places[order[bounds[number] : bounds[number + 1]]] - starts[number])
         )
-        tables.append(reject_table([(reject, "")], str(partitions[place])))
-    return pa.concat_tables(tables) if tables else REJECT_SCHEMA.empty_table()
+        for number in np.flatnonzero(np.diff(bounds))
+    ]
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    table = pa.concat_tables(tables).combine_chunks().take(pa.array(back))
+    return table.set_column(0, PREVIEW_SCHEMA.field("row"), pa.array(rows)).cast(PREVIEW_SCHEMA)
+
+
+def _duplicates(blocks: Iterable[pa.Table], order: RowOrder, staged: Sequence[Staged]) -> pa.Table:
+    """Return what was left out for its id as rejects, each with the one that was kept."""
+    if not len(order.duplicates):
+        return REJECT_SCHEMA.empty_table()
+    wanted = np.unique(order.duplicates)
+    tables, start = [], 0
+    for block in blocks:
+        first, last = np.searchsorted(wanted, [start, start + len(block)])
+        tables.append(block.take(pa.array(wanted[first:last] - start)))
+        start += len(block)
+    known = pa.concat_tables(tables).combine_chunks()
+    late, early = (known.take(pa.array(np.searchsorted(wanted, of))) for of in order.duplicates.T)
+    reasons = pc.binary_join_element_wise(
+        "the identifier appears before, in ",
+        early.column("source_file"),
+        " row ",
+        early.column("source_row").cast(pa.string()),
+        "; the first is kept",
+        "",
+    )
+    starts = _starts(each.indexed for each in staged)
+    numbers = np.searchsorted(starts, order.duplicates[:, 0], side="right") - 1
+    partitions = pa.array([each.partition for each in staged], pa.string())
+    return pa.table(
+        {
+            **{name: late.column(name) for name in late.column_names},
+            "reason": reasons,
+            "partition": partitions.take(pa.array(numbers)),
+            "modality": pa.array([""], pa.string()).take(pa.array(np.zeros_like(numbers))),
+        }
+    ).cast(REJECT_SCHEMA)

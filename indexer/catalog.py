@@ -4,23 +4,24 @@ Rows follow the nested HEALPix index of order 29, then the object id. Objects wi
 come last, by object id, with -1 for an index: they are in `rows.arrow`, but HATS cannot hold them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
-from indexer.arrow_tables import write_arrow, write_parquet
-from indexer.hats_catalog import HEALPIX_COLUMN, HEALPIX_ORDER, write_hats
+from indexer.arrow_tables import Groups, growing_parquet, write_arrow
+from indexer.growing_table import GrowingTable
+from indexer.hats_catalog import HEALPIX_COLUMN, HEALPIX_ORDER, describe_hats, write_cells
 from indexer.layout import catalog_dir, keys_file, rows_file, unplaced_file
 from indexer.proper_motion import motion_columns
+from indexer.row_order import RowOrder
 from indexer.sky_regions import separation_arcsec
 
-__all__ = ["SERVED_COLUMNS", "Ordered", "cone", "find_id", "healpix_of", "ordered", "write_catalog"]
+__all__ = ["SERVED_COLUMNS", "cone", "find_id", "write_catalog"]
 
 SERVED_COLUMNS = pa.schema(
     [
@@ -41,111 +42,70 @@ SERVED_COLUMNS = pa.schema(
 with proper motions have those of `indexer.proper_motion` as well. Texts have offsets of 64 bits: a
 hundred million ids of 20 bytes are more than 32 bits count. Older indexes have them with 32."""
 
-_KEYS = pa.schema([("object_id", pa.large_string()), ("row", pa.int64())])
-
 _CONE_CELLS_DEPTH = 12
 
 
-def healpix_of(
-    ra_deg: Float64[np.ndarray, " n"], dec_deg: Float64[np.ndarray, " n"]
-) -> Int64[np.ndarray, " n"]:
-    """Return nested HEALPix indices of order 29, or -1 where a position is missing."""
-    # Imported here because it brings astropy along, and only building and cones need it.
-    import astropy.units as u
-    from astropy.coordinates import Latitude, Longitude
-    from cdshealpix.nested import lonlat_to_healpix
-
-    indices = np.full(len(ra_deg), -1, dtype=np.int64)
-    placed = np.isfinite(ra_deg) & np.isfinite(dec_deg)
-    if placed.any():
-        found = lonlat_to_healpix(
-            Longitude(ra_deg[placed], u.deg),
-            Latitude(dec_deg[placed], u.deg),
-            np.uint8(HEALPIX_ORDER),
-        )
-        indices[placed] = found.astype(np.int64)
-    return indices
-
-
-@dataclass(frozen=True, eq=False)
-class Ordered:
-    """The objects of a release in row order.
-
-    Attributes
-    ----------
-    table
-        Every column of every object.
-    origin
-        For each row, where the object stood among those that were put in order.
-    duplicates
-        Objects that were left out because an earlier one has their id: where each stood, and
-        where the earlier one stood.
-    """
-
-    table: pa.Table
-    origin: Int64[np.ndarray, " n"]
-    duplicates: tuple[tuple[int, int], ...]
-
-
-def ordered(table: pa.Table) -> Ordered:
-    """Put the objects of a release into row order, the first of each id.
-
-    Parameters
-    ----------
-    table
-        Objects as they were read, with at least ``object_id``, ``ra_deg`` and ``dec_deg``.
-    """
-    ids = table.column("object_id").to_pylist()
-    first: dict[str, int] = {}
-    duplicates: list[tuple[int, int]] = []
-    for place, object_id in enumerate(ids):
-        earlier = first.setdefault(object_id, place)
-        if earlier != place:
-            duplicates.append((place, earlier))
-    kept = np.fromiter(first.values(), dtype=np.int64, count=len(first))
-    table = table.take(kept)
-    healpix = healpix_of(table.column("ra_deg").to_numpy(), table.column("dec_deg").to_numpy())
-    table = table.append_column("healpix_29", pa.array(healpix, pa.int64()))
-    last_if_unplaced = np.where(healpix < 0, np.iinfo(np.int64).max, healpix)
-    keys = pa.table({"place": last_if_unplaced, "object_id": table.column("object_id")})
-    order = pc.sort_indices(
-        keys, sort_keys=[("place", "ascending"), ("object_id", "ascending")]
-    ).to_numpy()
-    return Ordered(table.take(order), kept[order], tuple(duplicates))
-
-
-def write_catalog(root: Path, segment: str, release: str, rows: pa.Table, builder: str) -> int:
+def write_catalog(
+    root: Path,
+    segment: str,
+    release: str,
+    order: RowOrder,
+    blocks: Iterable[pa.Table],
+    builder: str,
+    folder: Path,
+) -> None:
     """Write `rows.arrow`, `keys.arrow`, the HATS catalogue and what it cannot hold.
 
     Parameters
     ----------
     root
         Folder that the paths of `layout` are relative to.
-    rows
-        Every column of every object, in row order.
-
-    Returns
-    -------
-    int
-        Objects with a position.
+    order
+        Of its rows.
+    blocks
+        Every column of every object, in row order; as many at a time as `RowOrder.bounds` says.
+    folder
+        For the columns as they grow; is made.
     """
+    catalog = root / catalog_dir(segment)
+    rows: GrowingTable | None = None
+    schema, start = pa.schema([]), 0
+    with ExitStack() as stack:
+        unplaced: Groups | None = None
+        for block in blocks:
+            served = _served(block)
+            rows = rows or GrowingTable(folder, served.schema)
+            rows.append(served)
+            everything = _everything(block, start)
+            schema = everything.schema
+            stop = start + len(block)
+            write_cells(catalog, [c for c in order.cells if start <= c.start < stop], everything)
+            if stop > order.placed:
+                if unplaced is None:
+                    path = root / unplaced_file(segment)
+                    unplaced = stack.enter_context(growing_parquet(path, schema))
+                unplaced.add(everything.slice(max(0, order.placed - start)))
+            start = stop
+    assert rows is not None
+    write_arrow(rows.mapped(), root / rows_file(segment))
+    write_arrow(order.keys, root / keys_file(segment))
+    if order.cells:
+        describe_hats(catalog, release, order.cells, schema, builder)
+
+
+def _served(rows: pa.Table) -> pa.Table:
     served = rows.select(SERVED_COLUMNS.names).cast(SERVED_COLUMNS)
     for name, column in motion_columns(rows).items():
         served = served.append_column(name, column)
-    write_arrow(served.unify_dictionaries(), root / rows_file(segment))
-    by_id = pc.sort_indices(served.column("object_id"))
-    keys = pa.table({"object_id": served.column("object_id").take(by_id), "row": by_id})
-    write_arrow(keys.cast(_KEYS), root / keys_file(segment))
-    placed = int(pc.sum(pc.greater_equal(rows.column("healpix_29"), 0)).as_py() or 0)
-    everything = rows.rename_columns(
+    return served
+
+
+def _everything(rows: pa.Table, start: int) -> pa.Table:
+    renamed = rows.rename_columns(
         [HEALPIX_COLUMN if name == "healpix_29" else name for name in rows.column_names]
     )
-    everything = everything.add_column(0, "row", pa.array(np.arange(len(rows)), pa.int64()))
-    if placed:
-        write_hats(root / catalog_dir(segment), release, everything.slice(0, placed), builder)
-    if placed < len(rows):
-        write_parquet(everything.slice(placed), root / unplaced_file(segment))
-    return placed
+    numbers = pa.array(np.arange(start, start + len(rows)), pa.int64())
+    return renamed.add_column(0, "row", numbers)
 
 
 def find_id(sorted_ids: pa.ChunkedArray, object_id: str) -> int | None:

@@ -25,7 +25,7 @@ __all__ = [
     "common_cells",
     "describe_hats",
     "read_placed_row",
-    "write_hats",
+    "write_cells",
 ]
 
 HEALPIX_COLUMN = "_healpix_29"
@@ -88,25 +88,22 @@ def common_cells(parts: Sequence[Int64[np.ndarray, " n"]], rows_per_cell: int) -
     return tuple(found)
 
 
-def write_hats(catalog: Path, name: str, table: pa.Table, builder: str) -> None:
-    """Write a HATS catalogue of objects.
+def write_cells(catalog: Path, cells: Sequence[Cell], table: pa.Table) -> None:
+    """Write the Parquet files of some cells of a HATS catalogue; see `describe_hats` for the rest.
 
     Parameters
     ----------
     catalog
         Folder to write into.
-    name
-        Of the catalogue.
+    cells
+        Some that follow each other.
     table
-        Its columns, `HEALPIX_COLUMN` and the positions ``ra_deg`` and ``dec_deg`` among them,
-        ascending in `HEALPIX_COLUMN`.
-    builder
-        What wrote it, for the properties.
+        Columns of the objects from the first cell on, `HEALPIX_COLUMN` and the positions
+        ``ra_deg`` and ``dec_deg`` among them, ascending in `HEALPIX_COLUMN`.
     """
-    cells = cells_of(table.column(HEALPIX_COLUMN).to_numpy())
     for cell in cells:
-        write_parquet(table.slice(cell.start, cell.stop - cell.start), catalog / cell.path)
-    describe_hats(catalog, name, cells, table.schema, builder)
+        rows = table.slice(cell.start - cells[0].start, cell.stop - cell.start)
+        write_parquet(rows, catalog / cell.path)
 
 
 def describe_hats(
@@ -175,7 +172,7 @@ def _properties(
 
 
 def read_placed_row(catalog: Path, healpix_29: Int64[np.ndarray, " n"], row: int) -> dict[str, Any]:
-    """Read every column of one object of a catalogue that `write_hats` wrote.
+    """Read every column of one object of a catalogue that `write_cells` wrote.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ colours up to the brightest pixels (Lupton et al. 2004, PASP 116, 133), 96 pixel
 
 import io
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +17,7 @@ from jaxtyping import Float32, UInt8
 
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
-from indexer.arrow_tables import map_table, write_arrow
+from indexer.arrow_tables import Groups, growing_arrow, map_table
 
 if TYPE_CHECKING:
     from indexer.manifests import PreviewSettings
@@ -27,6 +28,7 @@ __all__ = [
     "SPECTRUM_SAMPLES",
     "Preview",
     "PreviewFile",
+    "growing_previews",
     "preview_of",
 ]
 
@@ -189,9 +191,9 @@ def preview_table(rows: Iterable[int], previews: Iterable[Preview]) -> pa.Table:
     return pa.table(columns, schema=PREVIEW_SCHEMA)
 
 
-def write_previews(table: pa.Table, path: Path) -> None:
-    """Write previews, ascending in row."""
-    write_arrow(table, path, batch_rows=_BATCH_ROWS)
+def growing_previews(path: Path) -> AbstractContextManager[Groups]:
+    """Write previews that are added, ascending in row."""
+    return growing_arrow(path, PREVIEW_SCHEMA, _BATCH_ROWS)
 
 
 class PreviewFile:

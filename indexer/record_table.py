@@ -1,6 +1,6 @@
 """Records and rejects as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -8,7 +8,7 @@ import pyarrow as pa
 from indexer.errors import BuildError
 from indexer.readers.records import Record, Reject
 
-__all__ = ["REJECT_SCHEMA", "concatenated", "record_table", "reject_table"]
+__all__ = ["REJECT_SCHEMA", "concatenated", "record_schema", "record_table", "reject_table"]
 
 REJECT_SCHEMA = pa.schema(
     [
@@ -90,8 +90,8 @@ def _array(name: str, values: list[Any]) -> pa.Array:
     return pa.array(values, kind)
 
 
-def concatenated(tables: Sequence[pa.Table]) -> pa.Table:
-    """Put tables of records together; columns that some lack are null there.
+def record_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
+    """Return the columns of tables of records put together.
 
     Raises
     ------
@@ -99,18 +99,28 @@ def concatenated(tables: Sequence[pa.Table]) -> pa.Table:
         If a column is text in one partition and a number in another.
     """
     try:
-        table = pa.concat_tables(tables, promote_options="permissive")
+        # Most partitions have the same columns, and there may be a hundred thousand.
+        schema = pa.unify_schemas(list(dict.fromkeys(schemas)), promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise BuildError(f"the partitions of a release disagree about a column: {error}") from error
-    schema = pa.schema(
-        [
-            pa.field(each.name, pa.string() if pa.types.is_null(each.type) else each.type)
-            for each in table.schema
-        ]
-    )
     own = [*_OWN, *_STANDARD]
-    names = [*own, *sorted(set(schema.names) - set(own))]
-    return table.cast(schema).select(names).combine_chunks()
+    fields = [schema.field(name) for name in (*own, *sorted(set(schema.names) - set(own)))]
+    return pa.schema(
+        [(each.name, pa.string() if pa.types.is_null(each.type) else each.type) for each in fields]
+    )
+
+
+def concatenated(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+    """Put tables of records together; columns that some lack are null there.
+
+    Parameters
+    ----------
+    schema
+        Of the result: some columns of `record_schema`.
+    """
+    some = [each.select([n for n in schema.names if n in each.column_names]) for each in tables]
+    table = pa.concat_tables([schema.empty_table(), *some], promote_options="permissive")
+    return table.select(schema.names).cast(schema).combine_chunks()
 
 
 def reject_table(rejects: Sequence[tuple[Reject, str]], partition: str) -> pa.Table:

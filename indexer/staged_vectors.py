@@ -36,8 +36,14 @@ class StagedVectors:
         origin: Int64[np.ndarray, " n"],
     ) -> None:
         has = (modalities & VECTOR_BITS[modality]) != 0
-        place = np.cumsum(has) - 1
-        self._places = place[origin[has[origin]]]
+        if has.all():
+            # Of hundreds of millions, three copies less.
+            self._places = origin
+        elif has.any():
+            place = np.cumsum(has) - 1
+            self._places = place[origin[has[origin]]]
+        else:
+            self._places = np.empty(0, np.int64)
         with_modality = [each for each in staged if each.vectors.get(modality, 0)]
         self._paths: list[Path] = [each.vectors_path(modality) for each in with_modality]
         sizes = [each.vectors[modality] for each in with_modality]

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pytest
 
 from indexer.arrow_tables import map_table, read_parquet
-from indexer.catalog import SERVED_COLUMNS, find_id, healpix_of, ordered, write_catalog
+from indexer.catalog import SERVED_COLUMNS, find_id, write_catalog
 from indexer.errors import BuildError, IndexFormatError
-from indexer.hats_catalog import Cell, cells_of, write_hats
+from indexer.hats_catalog import Cell, cells_of, describe_hats, write_cells
 from indexer.index_file import open_index
 from indexer.readers.records import Record, Reject, standard_columns
-from indexer.record_table import concatenated, record_table, reject_table
+from indexer.record_table import concatenated, record_schema, record_table, reject_table
+from indexer.row_order import RowOrder, healpix_of, in_row_order, row_order
 
 
 def _table(ids: list[str], ra: list[float], dec: list[float], **columns: list) -> pa.Table:
@@ -32,19 +33,24 @@ def _table(ids: list[str], ra: list[float], dec: list[float], **columns: list) -
     return record_table(records, [1] * len(ids))
 
 
-def test_row_order_and_duplicates():
+def _ordered(table: pa.Table, folder: Path) -> tuple[RowOrder, pa.Table]:
+    order = row_order([table], folder / "order")
+    return order, pa.concat_tables(in_row_order([table], order, folder / "dealt"))
+
+
+def test_row_order_and_duplicates(tmp_path: Path):
     nan = float("nan")
     table = _table(
         ["b", "a", "z", "y", "b", "c"], [10.0, 10.0, nan, nan, 50.0, 200.0], [1, 1, 1, nan, 5, -30]
     )
-    result = ordered(table)
-    healpix = result.table.column("healpix_29").to_pylist()
-    ids = result.table.column("object_id").to_pylist()
+    result, rows = _ordered(table, tmp_path)
+    healpix = rows.column("healpix_29").to_pylist()
+    ids = rows.column("object_id").to_pylist()
     assert ids[-2:] == ["y", "z"]
     assert healpix[-2:] == [-1, -1]
     assert healpix[:3] == sorted(healpix[:3])
     assert ids.index("a") + 1 == ids.index("b")
-    assert result.duplicates == ((4, 0),)
+    assert result.duplicates.tolist() == [[4, 0]]
     assert [table.column("object_id")[int(i)].as_py() for i in result.origin] == ids
 
 
@@ -93,31 +99,33 @@ def test_hats_accepts_the_catalogues_of_an_index(fake_index: Path, caplog):
         assert _is_valid(catalog, caplog)
 
 
-def test_hats_reads_a_divided_catalogue(tmp_path: Path, caplog, monkeypatch):
+def test_hats_reads_a_divided_catalogue(tmp_path: Path, caplog):
     import hats
 
     rng = np.random.default_rng(1)
     ra, dec = rng.uniform(0, 360, 400), np.degrees(np.arcsin(rng.uniform(-1, 1, 400)))
     table = _table([f"{i:03d}" for i in range(400)], ra.tolist(), dec.tolist())
-    rows = ordered(table).table
-    healpix = rows.column("healpix_29").to_numpy()
+    order, rows = _ordered(table, tmp_path / "sorting")
+    cells = cells_of(order.healpix_29, 20)
     renamed = rows.rename_columns(
         ["_healpix_29" if name == "healpix_29" else name for name in rows.column_names]
     )
-    monkeypatch.setattr("indexer.hats_catalog.cells_of", lambda h: cells_of(h, 20))
-    write_hats(tmp_path, "demo", renamed, "test")
-    assert _is_valid(tmp_path, caplog)
-    catalog = hats.read_hats(tmp_path)
+    write_cells(tmp_path / "hats", cells, renamed)
+    describe_hats(tmp_path / "hats", "demo", cells, renamed.schema, "test")
+    assert _is_valid(tmp_path / "hats", caplog)
+    catalog = hats.read_hats(tmp_path / "hats")
     assert catalog.catalog_info.total_rows == 400
     pixels = catalog.get_healpix_pixels()
-    assert len(pixels) == len(cells_of(healpix, 20)) > 12
+    assert len(pixels) == len(cells) > 12
     assert catalog.schema.names == renamed.column_names
 
 
 def test_objects_without_a_position_stay_readable(tmp_path: Path):
     nan = float("nan")
-    rows = ordered(_table(["a", "b"], [nan, 10.0], [nan, 5.0], extra=["x", "y"])).table
-    assert write_catalog(tmp_path, "segments/r", "r", rows, "test") == 1
+    table = _table(["a", "b"], [nan, 10.0], [nan, 5.0], extra=["x", "y"])
+    order, rows = _ordered(table, tmp_path)
+    write_catalog(tmp_path, "segments/r", "r", order, [rows], "test", tmp_path / "columns")
+    assert order.placed == 1
     unplaced = read_parquet(tmp_path / "segments/r/unplaced.parquet").to_pylist()
     assert [(each["row"], each["object_id"], each["extra"]) for each in unplaced] == [(1, "a", "x")]
     served = map_table(tmp_path / "segments/r/rows.arrow")
@@ -130,12 +138,12 @@ def test_objects_without_a_position_stay_readable(tmp_path: Path):
 def test_columns_of_partitions_are_brought_together():
     one = _table(["a"], [1.0], [1.0], count=[3], name=["x"])
     two = _table(["b"], [2.0], [2.0], count=[2.5], flag=[True])
-    together = concatenated([one, two])
+    together = concatenated([one, two], record_schema([one.schema, two.schema]))
     assert together.column("count").to_pylist() == [3.0, 2.5]
     assert together.column("name").to_pylist() == ["x", None]
     assert together.column("flag").to_pylist() == [None, True]
     with pytest.raises(BuildError, match="disagree about a column"):
-        concatenated([one, _table(["b"], [2.0], [2.0], count=["many"])])
+        record_schema([one.schema, _table(["b"], [2.0], [2.0], count=["many"]).schema])
 
 
 def test_columns_that_cannot_be_kept():

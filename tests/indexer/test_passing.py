@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from plain_catalog import ordered
 
 from indexer import passing
 from indexer.arrow_tables import numpy_column
-from indexer.catalog import ordered
 from indexer.errors import QueryError
 from indexer.filters import parse_filters
 from indexer.index_model import MODALITY_BITS, bits_of

@@ -8,7 +8,7 @@ from PIL import Image as Picture
 
 from aion_encoder.observations import GaiaXp, Image, Photometry, Spectrum
 from indexer.manifests import PreviewSettings
-from indexer.previews import Preview, PreviewFile, preview_of, preview_table, write_previews
+from indexer.previews import Preview, PreviewFile, growing_previews, preview_of, preview_table
 
 BANDS = ("DES-G", "DES-R", "DES-I", "DES-Z")
 
@@ -126,7 +126,8 @@ def test_written_and_found(tmp_path: Path):
     assert spectrum is not None
     assert image is not None
     assert xp is not None
-    write_previews(preview_table([1, 1, 4], [image, spectrum, xp]), tmp_path / "p.arrow")
+    with growing_previews(tmp_path / "p.arrow") as previews:
+        previews.add(preview_table([1, 1, 4], [image, spectrum, xp]))
     file = PreviewFile(tmp_path / "p.arrow")
     assert len(file) == 3
     first, second, last = file.get(1), file.get(1, "spectrum"), file.get(4)
