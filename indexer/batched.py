@@ -21,6 +21,7 @@ from indexer.options import SearchOptions
 from indexer.resolve import indexed_query, releases_in, releases_with
 from indexer.search import Searcher
 from indexer.spaces import SHARED, to_unit
+from indexer.vectors import places_of
 
 __all__ = ["NOTHING_FOUND", "Answers", "BatchSearcher", "block_size"]
 
@@ -230,9 +231,9 @@ class BatchSearcher:
         own = modality_of(route.side)
         if own not in segment.info.spaces.get(lies_in, ()):
             return np.empty((len(rows), 1), np.float32), np.zeros(len(rows), dtype=bool)
-        stored_rows, stored = segment.vectors(lies_in, own)
-        at = np.minimum(np.searchsorted(stored_rows, rows), len(stored_rows) - 1)
-        there = stored_rows[at] == rows
+        stored_rows, stored = segment.stored(lies_in, own)
+        at = np.minimum(places_of(stored_rows, rows), len(stored) - 1)
+        there = (at if stored_rows is None else stored_rows[at]) == rows
         vectors = to_unit(np.asarray(stored[at], dtype=np.float64))
         if lies_in != route.space and len(vectors):
             # One at a time: a matrix product of several rounds differently.

@@ -144,7 +144,7 @@ def _of_segment(
 ) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
     """Give query, row and score of at least the `wanted` best, and all that tie with the last."""
     ann = segment.ann(space, modality)
-    rows, stored = segment.vectors(space, modality)
+    rows, stored = segment.stored(space, modality)
     wanted = min(wanted, ann.count)
     exact = ann.recipe.name == "flat"
     fetch = (wanted if exact else ann.recipe.candidates(wanted)) + SPARE

@@ -12,7 +12,7 @@ from jaxtyping import Float32
 from indexer.index_file import Index, Segment
 from indexer.row_sets import RowSet
 from indexer.spaces import to_unit
-from indexer.vectors import Vectors, exact_scan, pair_scores
+from indexer.vectors import Vectors, exact_scan, pair_scores, places_of
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -78,9 +78,9 @@ def vector_of(
     """Return the vector of a row, of unit length again; None if it has none of that modality."""
     if modality not in segment.info.spaces.get(space, ()):
         return None
-    rows, vectors = segment.vectors(space, modality)
-    at = int(np.searchsorted(rows, row))
-    if at >= len(rows) or rows[at] != row:
+    rows, vectors = segment.stored(space, modality)
+    at = int(row) if rows is None else int(np.searchsorted(rows, row))
+    if at >= len(vectors) or (rows is not None and rows[at] != row):
         return None
     return np.asarray(to_unit(np.asarray(vectors[at : at + 1], dtype=np.float64))[0])
 
@@ -159,7 +159,7 @@ class Asked:
     """What is asked of one segment: at least the `wanted` best, and all that tie with the last."""
 
     ann: "AnnIndex"
-    rows: np.ndarray[Any, Any]
+    rows: np.ndarray[Any, Any] | None
     vectors: Vectors
     vector: np.ndarray[Any, Any]
     wanted: int
@@ -173,7 +173,7 @@ class Asked:
         )
         count = int(counts[0])
         chosen = found[0, :count]
-        scores = pair_scores(self.vectors[np.searchsorted(self.rows, chosen)], self.vector)
+        scores = pair_scores(self.vectors[places_of(self.rows, chosen)], self.vector)
         # Where fewer were found than were asked for, there are no others in these lists.
         all_found = count < fetch or count >= self.survivors
         worst = -np.inf if all_found else float(stored[0, count - 1])
@@ -292,7 +292,7 @@ def _at_most_1(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def best_of(
     ann: "AnnIndex",
-    rows: np.ndarray[Any, Any],
+    rows: np.ndarray[Any, Any] | None,
     vectors: Vectors,
     vector: Float32[np.ndarray, " dim"],
     wanted: int,
@@ -303,7 +303,7 @@ def best_of(
     Parameters
     ----------
     rows, vectors
-        What the index holds: ascending rows and their vectors.
+        What the index holds: ascending rows, None if each row has a vector, and their vectors.
     vector
         Unit vector.
     allowed
@@ -339,7 +339,7 @@ def _of_segment(
 ) -> list[Neighbour]:
     """Return at least the `wanted` best of a segment, and all that tie with the last of them."""
     ann = segment.ann(space, modality)
-    found = best_of(ann, *segment.vectors(space, modality), vector, wanted, allowed)
+    found = best_of(ann, *segment.stored(space, modality), vector, wanted, allowed)
     if found is None:
         return []
     order = np.argsort(-found.scores, kind="stable")

@@ -80,7 +80,7 @@ def receipt_of(
                 "nprobe": ann.default_nprobe,
             }
             if rows is not None:
-                there = segment.rows_in(space, compared)
+                there, _ = segment.stored(space, compared)
                 survivors = rows[release].among(there, EXACT_IN_DOUBT)[0]
                 recipes[release] |= {
                     "passing": survivors,

@@ -26,9 +26,9 @@ class RowSet:
     bits: UInt8[np.ndarray, " bytes"]
     total: int
     count: int = field(init=False)
-    _among: dict[int, tuple[Int64[np.ndarray, " n"], int, Int64[np.ndarray, " m"] | None]] = field(
-        init=False, repr=False, default_factory=dict
-    )
+    _among: dict[
+        int, tuple[Int64[np.ndarray, " n"] | None, int, Int64[np.ndarray, " m"] | None]
+    ] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "count", int(np.bitwise_count(self.bits).sum(dtype=np.int64)))
@@ -57,15 +57,15 @@ class RowSet:
         return np.asarray(self.bits[rows >> 3] >> (rows & 7).astype(np.uint8) & 1, dtype=bool)
 
     def among(
-        self, rows: Int64[np.ndarray, " n"], most: int
+        self, rows: Int64[np.ndarray, " n"] | None, most: int
     ) -> tuple[int, Int64[np.ndarray, " m"] | None]:
         """Return how many of some rows are in the set, and where those stand among them.
 
         Parameters
         ----------
         rows
-            Ascending. What was found is kept for as long as the set, so this must be an array
-            that lives on, such as one of a segment.
+            Ascending; None for all. What was found is kept for as long as the set, so this must be
+            an array that lives on, such as one of a segment.
         most
             If more are in the set, where they stand is not told.
         """
@@ -75,9 +75,9 @@ class RowSet:
         return known[1], known[2]
 
     def _found_among(
-        self, rows: Int64[np.ndarray, " n"], most: int
+        self, rows: Int64[np.ndarray, " n"] | None, most: int
     ) -> tuple[int, Int64[np.ndarray, " m"] | None]:
-        if len(rows) == self.total:
+        if rows is None or len(rows) == self.total:
             return self.count, self.rows() if self.count <= most else None
         if self.count <= most:
             mine = self.rows()

@@ -25,6 +25,7 @@ __all__ = [
     "exact_scan",
     "map_vectors",
     "pair_scores",
+    "places_of",
     "rerank",
     "write_vectors",
 ]
@@ -262,7 +263,7 @@ def rerank(
     best_counts = np.minimum(counts, width).astype(np.int64)
     for number, query in enumerate(queries):
         wanted = np.sort(candidates[number, : counts[number]])
-        scores = pair_scores(vectors[_places(rows, wanted)], query)
+        scores = pair_scores(vectors[places_of(rows, wanted)], query)
         # Stable, and the candidates ascend: ties come out by row.
         order = np.argsort(-scores, kind="stable")[: best_counts[number]]
         best_scores[number, : len(order)] = scores[order]
@@ -270,7 +271,14 @@ def rerank(
     return best_scores, best_rows, best_counts
 
 
-def _places(
+def places_of(
     rows: Int64[np.ndarray, " n"] | None, wanted: Int64[np.ndarray, " m"]
 ) -> Int64[np.ndarray, " m"]:
+    """Return where the vectors of some rows are, which all have one.
+
+    Parameters
+    ----------
+    rows
+        Ascending row of each vector. None: its position.
+    """
     return wanted if rows is None else np.searchsorted(rows, wanted)

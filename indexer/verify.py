@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from indexer.arrow_tables import numpy_column, read_parquet
 from indexer.brought import read_facts
@@ -14,7 +15,7 @@ from indexer.durable import sha256_of
 from indexer.errors import BuildError, IndexerError
 from indexer.fill import blocks_of
 from indexer.index_file import Index, read_index_file
-from indexer.index_model import MODALITY_BITS, VECTOR_BITS, IndexInfo
+from indexer.index_model import MODALITY_BITS, VECTOR_BITS, IndexInfo, bit_of
 from indexer.layout import INDEX_FILE, LOCK_FILE, UNIT_KINDS, build_dir, units_on_disk
 from indexer.links import LINK_RADIUS_ARCSEC, PairLinks, Positions
 from indexer.progress import Progress, silent
@@ -29,6 +30,8 @@ NORM_TOLERANCE = 2e-3
 """Rounding to float16 changes the length of a unit vector by less."""
 
 SEPARATION_TOLERANCE_ARCSEC = 1e-3
+
+_IDS_AT_ONCE = 2**20
 
 _ARCSEC = np.pi / 180.0 / 3600.0
 
@@ -209,14 +212,16 @@ def _segment(index: Index, segment: Segment, found: _Examination) -> None:
 def _order(segment: Segment, found: _Examination) -> None:
     name, placed = segment.name, segment.info.placed
     healpix = segment.column("healpix_29")
-    ids = segment.rows.column("object_id").to_pylist()
-    encoded = [each.encode() for each in ids]
+    ids = segment.rows.column("object_id")
     sorting = np.where(healpix < 0, np.iinfo(np.int64).max, healpix)
     later = sorting[1:] > sorting[:-1]
     ties = np.flatnonzero(~later)
     found.expect(
         bool(np.all(sorting[1:] >= sorting[:-1]))
-        and all(encoded[place] < encoded[place + 1] for place in ties),
+        and all(
+            _all_less(ids.take(pa.array(ties[some])), ids.take(pa.array(ties[some] + 1)))
+            for some in blocks_of(len(ties), _IDS_AT_ONCE)
+        ),
         f"{name}: rows must be in the order of healpix_29, then object_id",
     )
     found.expect(
@@ -227,15 +232,27 @@ def _order(segment: Segment, found: _Examination) -> None:
 
 def _keys(segment: Segment, found: _Examination) -> None:
     ids, rows = segment.keys()
+    in_rows = segment.rows.column("object_id")
     found.expect(
-        len(ids) == len(segment) and all(a < b for a, b in pairwise(ids)),
+        len(ids) == len(segment)
+        and all(
+            _all_less(ids[some], ids[some.start + 1 : some.stop + 1])
+            for some in blocks_of(len(ids) - 1, _IDS_AT_ONCE)
+        ),
         f"{segment.name}: keys.arrow must list every object id once, in order",
     )
-    in_rows = segment.rows.column("object_id").take(rows).to_pylist()
     found.expect(
-        in_rows == [each.decode() for each in ids],
+        all(
+            in_rows.take(pa.array(rows[some])).equals(ids[some])
+            for some in blocks_of(len(ids), _IDS_AT_ONCE)
+        ),
         f"{segment.name}: keys.arrow must name the row of each object id",
     )
+
+
+def _all_less(ids: pa.ChunkedArray, others: pa.ChunkedArray) -> bool:
+    # Arrow compares texts by their UTF-8 bytes.
+    return bool(pc.all(pc.less(ids, others), min_count=0).as_py())
 
 
 def _modalities(segment: Segment, found: _Examination) -> None:
@@ -259,10 +276,12 @@ def _vectors(
     index: Index, segment: Segment, space: str, modality: str, found: _Examination
 ) -> None:
     what = f"{segment.name}: {modality} in space {space}"
-    rows, vectors = segment.vectors(space, modality)
+    _, vectors = segment.stored(space, modality)
+    having = segment.column("modalities") & bit_of(space, modality)
+    objects = int(np.count_nonzero(having))
     found.expect(
-        len(rows) == len(vectors),
-        f"{what}: {len(vectors)} vectors are there for {len(rows)} objects",
+        objects == len(vectors),
+        f"{what}: {len(vectors)} vectors are there for {objects} objects",
     )
     dim = index.info.spaces[space].dim
     found.expect(
@@ -286,7 +305,7 @@ def _vectors(
     if len(vectors) and ann.count:
         _, nearest, counts = ann.search(vectors[:1].astype(np.float32), 1)
         found.expect(
-            counts[0] == 1 and nearest[0, 0] in rows,
+            counts[0] == 1 and nearest[0, 0] < len(having) and bool(having[nearest[0, 0]]),
             f"{what}: the FAISS file must answer with rows of this segment",
         )
 

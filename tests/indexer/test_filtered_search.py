@@ -215,7 +215,7 @@ class FakeSegment:
     def ann(self, *_: str) -> ann.AnnIndex:
         return self.index
 
-    def vectors(self, *_: str) -> tuple[np.ndarray, np.ndarray]:
+    def stored(self, *_: str) -> tuple[np.ndarray, np.ndarray]:
         return self._rows, self.vectors_
 
     def object_id(self, row: int) -> str:

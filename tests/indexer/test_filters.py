@@ -202,6 +202,11 @@ def test_row_sets(total, seed, most):
         if count <= most:
             np.testing.assert_array_equal(places, np.flatnonzero(mask[vectors_of]))
         assert made.among(vectors_of, most) == (count, places) or places is not None
+        count, places = made.among(None, most)
+        assert count == len(rows)
+        assert (places is None) == (count > most)
+        if places is not None:
+            np.testing.assert_array_equal(places, rows)
 
 
 def test_the_texts_of_the_documentation_are_canonical():

@@ -46,7 +46,7 @@ class _Part:
     def can_search(self, *asked: str) -> bool:
         return asked == ("image", "image")
 
-    def vectors(self, *asked: str) -> tuple[np.ndarray, np.ndarray]:
+    def stored(self, *asked: str) -> tuple[np.ndarray, np.ndarray]:
         assert self.can_search(*asked)
         return self._rows, self._vectors
 
