@@ -5,7 +5,7 @@ colours up to the brightest pixels (Lupton et al. 2004, PASP 116, 133), 96 pixel
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -200,17 +200,17 @@ class PreviewFile:
     """The previews of a segment, mapped."""
 
     def __init__(self, path: Path) -> None:
-        self._table = map_table(path)
-        self._rows = self._table.column("row").to_numpy()
+        # Looked for batch by batch: of 200 million, all rows would be 1.6 GB of memory.
+        self._batches = [batch for batch in map_table(path).to_batches() if len(batch)]
+        self._rows = [batch.column("row").to_numpy() for batch in self._batches]
+        self._firsts = np.array([rows[0] for rows in self._rows], dtype=np.int64)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return sum(map(len, self._rows))
 
     def get(self, row: int, kind: str | None = None) -> Preview | None:
         """Return the preview of a row, of one kind or the first there is; None if none is there."""
-        start, stop = np.searchsorted(self._rows, [row, row + 1])
-        for place in range(int(start), int(stop)):
-            values = self._table.slice(place, 1).to_pydict()
+        for values in self._of(row):
             found = values["kind"][0]
             if kind not in (None, found):
                 continue
@@ -223,3 +223,12 @@ class PreviewFile:
                 coefficients=numbers if found == "xp" else _nothing(),
             )
         return None
+
+    def _of(self, row: int) -> Iterator[dict[str, list[Any]]]:
+        """Give the previews of a row, which may lie in two batches."""
+        first = max(0, int(np.searchsorted(self._firsts, row)) - 1)
+        last = int(np.searchsorted(self._firsts, row, side="right"))
+        for number in range(first, last):
+            start, stop = np.searchsorted(self._rows[number], [row, row + 1])
+            for place in range(int(start), int(stop)):
+                yield self._batches[number].slice(place, 1).to_pydict()

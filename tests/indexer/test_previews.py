@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image as Picture
 
 from aion_encoder.observations import GaiaXp, Image, Photometry, Spectrum
@@ -141,3 +142,22 @@ def test_written_and_found(tmp_path: Path):
     assert last.flux.size == 0
     assert file.get(2) is None
     assert file.get(4, "image") is None
+
+
+def test_previews_of_a_row_in_two_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("indexer.previews._BATCH_ROWS", 3)
+    rows = [0, 0, 2, 2, 2, 2, 2, 5, 9, 9]
+    pictures = [Preview("image", png=bytes([number])) for number in range(len(rows))]
+    pictures[6] = Preview("spectrum")
+    with growing_previews(tmp_path / "p.arrow") as previews:
+        previews.add(preview_table(rows, pictures))
+    file = PreviewFile(tmp_path / "p.arrow")
+    assert len(file) == len(rows)
+    found = [file.get(row) for row in range(11)]
+    assert [each and each.png for each in found] == [
+        bytes([rows.index(row)]) if row in rows else None for row in range(11)
+    ]
+    last = file.get(2, "spectrum")
+    assert last is not None
+    assert last.kind == "spectrum"
+    assert file.get(9, "spectrum") is None
