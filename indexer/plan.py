@@ -28,12 +28,18 @@ INPUT_BYTES_PER_OBJECT = {"image": 300_000, "spectrum": 60_000, "xp": 900}
 INPUT_BYTES_PER_NUMBER = 3.5
 """Of a vector, in files: float32 compresses by a tenth or so; few publish halves."""
 
-BYTES_PER_NUMBER = 8
-"""Disk that a build needs for one number of a vector: staged as float32, kept as float16, and once
-more in FAISS."""
+STAGED_BYTES = 4
+"""Disk that a build needs for one number of a vector until it is published: float32."""
+
+KEPT_BYTES = {"float16": 2, "8-bit": 1}
+"""Disk that one number of a vector takes for good, beside FAISS."""
 
 CATALOGUE_BYTES = 1_000
-"""The same for one object of such a release: its rows and its part of the catalogue, twice."""
+"""Disk that a build needs for one object of a release of vectors: its records, its rows, its part
+of the catalogue and its key; while they are sorted, all but the catalogue a second time."""
+
+ORDER_BYTES = 50
+"""Memory that putting a release in order takes for one object, beside blocks of a fixed size."""
 
 WORKING_MEMORY_BYTES = 2 * 1024**3
 """Encoder, one block of images and the buffers of a build; measured near 1.5 GB."""
@@ -86,13 +92,11 @@ class ReleasePlan:
     @property
     def estimated_bytes(self) -> int:
         """About how much disk its segment needs while it is built."""
-        vectors = self.release.vectors
-        each = (
-            BYTES_PER_OBJECT[self.release.modality]
-            if vectors is None
-            else BYTES_PER_NUMBER * vectors.dim + CATALOGUE_BYTES
-        )
-        return self.estimated_objects * each
+        vectors, count = self.release.vectors, self.estimated_objects
+        if vectors is None:
+            return count * BYTES_PER_OBJECT[self.release.modality]
+        numbers = STAGED_BYTES + KEPT_BYTES[self.release.keep_vectors]
+        return count * (numbers * vectors.dim + CATALOGUE_BYTES) + faiss_bytes(count, vectors.dim)
 
     def files_of(self, partition: Partition) -> tuple[InputFile, ...]:
         """Return the files of one partition, in its order."""
@@ -149,6 +153,12 @@ class Plan:
         """About how much disk the build needs."""
         return sum(release.estimated_bytes for release in self.releases)
 
+    @property
+    def estimated_memory(self) -> int:
+        """About how much memory the build needs."""
+        largest = max((each.estimated_objects for each in self.releases), default=0)
+        return WORKING_MEMORY_BYTES + ORDER_BYTES * largest
+
     def check_resources(self, index: Path) -> None:
         """Refuse to start what cannot end. What an earlier build left to go on with, counts.
 
@@ -166,12 +176,27 @@ class Plan:
                 f"building {self.manifest.name} needs about {gigabytes(needed)} of "
                 f"disk, {place} has {gigabytes(free)} free; make room or build elsewhere"
             )
-        available = _available_memory()
-        if available is not None and available < WORKING_MEMORY_BYTES:
+        available, asked = _available_memory(), self.estimated_memory
+        if available is not None and available < asked:
             raise BuildError(
-                f"building needs about {gigabytes(WORKING_MEMORY_BYTES)} of memory, "
+                f"building needs about {gigabytes(asked)} of memory, "
                 f"{gigabytes(available)} are available; end other programs"
             )
+
+
+def faiss_bytes(count: int, dim: int) -> int:
+    """Return the disk that the FAISS files of a segment need while they are filled.
+
+    Those of many vectors are put together from pieces, which hold the same lists once more.
+    """
+    # Imported here: FAISS is not needed by whoever only lists the files of a build.
+    from indexer.ann import recipe_for
+    from indexer.fill import PIECE_VECTORS
+
+    recipe = recipe_for(count, dim)
+    in_pieces = recipe.lists > 0 and count > PIECE_VECTORS
+    centres = 4 * recipe.lists * dim
+    return (2 if in_pieces else 1) * count * recipe.bytes_per_vector(dim) + centres
 
 
 def _available_memory() -> int | None:

@@ -18,6 +18,8 @@ At 192 dimensions these are 5.6 million vectors, at 768 1.4 million.
 """
 
 MOST_LISTS = 65_536
+_PRODUCT_CODE_BYTES = 32
+_ROW_BYTES = 8
 _TRAINING_VECTORS_PER_LIST = {"flat": 0, "ivf_sq8": 64, "ivf_pq4": 40}
 
 
@@ -51,6 +53,11 @@ class Recipe:
     def training_vectors(self) -> int:
         """How many vectors its lists are trained on, at most about."""
         return self.lists * _TRAINING_VECTORS_PER_LIST[self.name]
+
+    def bytes_per_vector(self, dim: int) -> int:
+        """Return what the code of one vector and its row take in a FAISS file."""
+        codes = {"flat": 2 * dim, "ivf_sq8": dim, "ivf_pq4": _PRODUCT_CODE_BYTES}
+        return codes[self.name] + _ROW_BYTES
 
     @property
     def default_nprobe(self) -> int:

@@ -5,10 +5,22 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import fake_sky as sky
+import numpy as np
 import pytest
 
+from indexer.ann import Recipe, code_bytes, recipe_for, train
 from indexer.errors import BuildError
-from indexer.plan import InputFile, changed_date, inputs_info, listing_digest, plan, staging_config
+from indexer.plan import (
+    CATALOGUE_BYTES,
+    InputFile,
+    Plan,
+    ReleasePlan,
+    changed_date,
+    inputs_info,
+    listing_digest,
+    plan,
+    staging_config,
+)
 
 
 def test_a_plan_lists_everything(fake_sky):
@@ -34,6 +46,38 @@ def test_too_little_disk_or_memory_is_said_before(fake_sky, tmp_path: Path, monk
     monkeypatch.setattr("indexer.plan._available_memory", lambda: 10**8)
     with pytest.raises(BuildError, match=r"2\.1 GB of memory, 0\.1 GB are available"):
         work.check_resources(tmp_path)
+
+
+def _of_vectors(count: int, dim: int, keep: str) -> ReleasePlan:
+    release = SimpleNamespace(vectors=SimpleNamespace(dim=dim), keep_vectors=keep)
+    return ReleasePlan(release, (), (InputFile("a", int(3.5 * dim * count), 1),))
+
+
+@pytest.mark.parametrize(
+    ("count", "dim", "recipe", "code", "pieces"),
+    [
+        (10_000, 768, "flat", 2 * 768, 1),
+        (1_000_000, 128, "ivf_sq8", 128, 1),
+        (6_000_000, 128, "ivf_sq8", 128, 2),
+        (200_000_000, 128, "ivf_pq4", 32, 2),
+    ],
+)
+def test_disk_and_memory_of_brought_vectors(count, dim, recipe, code, pieces):
+    assert recipe_for(count, dim).name == recipe
+    half, whole = (_of_vectors(count, dim, keep) for keep in ("8-bit", "float16"))
+    assert whole.estimated_objects == count
+    assert whole.estimated_bytes - half.estimated_bytes == count * dim
+    of_faiss = half.estimated_bytes - count * (5 * dim + CATALOGUE_BYTES)
+    assert of_faiss == pieces * count * (code + 8) + 4 * recipe_for(count, dim).lists * dim
+    work = Plan(SimpleNamespace(), (half, _of_vectors(10, dim, "8-bit")))
+    assert work.estimated_memory == 2 * 1024**3 + 50 * count
+
+
+@pytest.mark.parametrize("recipe", [Recipe("flat"), Recipe("ivf_sq8", 4), Recipe("ivf_pq4", 4)])
+def test_bytes_of_a_code_are_those_of_faiss(recipe):
+    sample = np.random.default_rng(1).standard_normal((2000, 96)).astype(np.float32)
+    sample /= np.linalg.norm(sample, axis=1, keepdims=True)
+    assert recipe.bytes_per_vector(96) == code_bytes(train(recipe, sample)) + 8
 
 
 def test_inputs_in_short():
