@@ -10,8 +10,9 @@ before they are compared; where both do, they meet half-way.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ __all__ = [
 ]
 
 LINK_RADIUS_ARCSEC = 1.0
+
+BAND_OBJECTS = 2**21
+"""Objects of two releases that are compared at a time: about 400 bytes each. Of all others, 8 bytes
+are in memory."""
+
+_SAMPLE = 100_000
 _ARCSEC = np.pi / 180.0 / 3600.0
 _DECIMALS = 6
 """Separations are compared in micro-arcseconds: below that, float64 positions are noise."""
@@ -151,34 +158,78 @@ def match(
     row_a, row_b, separation_arcsec
         Ascending in `row_a`; every row occurs once at most.
     """
+    compared = _compared_at(a, b)
+    heights = _heights(a, compared), _heights(b, compared)
+    found = [
+        _linked_in_band(a, b, heights, band, compared, radius_arcsec)
+        for band in pairwise(_band_edges(heights))
+    ]
+    row_a, row_b, separation = (np.concatenate(each) for each in zip(*found, strict=True))
+    order = np.argsort(row_a, kind="stable")
+    return row_a[order].astype(np.int64), row_b[order].astype(np.int64), separation[order]
+
+
+def _compared_at(a: Positions, b: Positions) -> float | None:
+    epochs = link_epochs(a, b)
+    return None if epochs is None else epochs.compared
+
+
+def _heights(side: Positions, epoch_yr: float | None) -> Float64[np.ndarray, " n"]:
+    """Return the third coordinate of every unit vector, NaN without a position."""
+    heights = np.full(len(side.ra_deg), np.nan)
+    for start in range(0, len(heights), BAND_OBJECTS):
+        some = slice(start, start + BAND_OBJECTS)
+        placed = np.isfinite(side.ra_deg[some]) & np.isfinite(side.dec_deg[some])
+        rows = start + np.flatnonzero(placed)
+        heights[rows] = side.at(rows, epoch_yr)[:, 2]
+    return heights
+
+
+def _band_edges(heights: Sequence[Float64[np.ndarray, " n"]]) -> list[float]:
+    """Divide the sky into bands of declination with about `BAND_OBJECTS` objects each."""
+    bands = -(-sum(map(len, heights)) // BAND_OBJECTS)
+    sample = np.concatenate([each[:: max(1, len(each) // _SAMPLE)] for each in heights])
+    sample = sample[np.isfinite(sample)]
+    inner = np.quantile(sample, np.arange(1, bands) / bands) if len(sample) and bands > 1 else []
+    return [-np.inf, *np.unique(inner).tolist(), np.inf]
+
+
+def _linked_in_band(
+    a: Positions,
+    b: Positions,
+    heights: tuple[Float64[np.ndarray, " n"], Float64[np.ndarray, " m"]],
+    band: tuple[float, float],
+    compared: float | None,
+    radius_arcsec: float,
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return the links of the objects of `a` in a band: rows and separations.
+
+    Heights of two points differ by their chord at most. So what may be linked to these lies in the
+    band or within a chord of it, and all rivals of these in `a` within two.
+    """
     # Imported here: it takes longer than opening an index, which needs no tree.
     from scipy.spatial import cKDTree
 
-    nothing = np.empty(0, dtype=np.int64)
-    placed = [
-        np.flatnonzero(np.isfinite(side.ra_deg) & np.isfinite(side.dec_deg)) for side in (a, b)
-    ]
-    if not len(placed[0]) or not len(placed[1]):
-        return nothing, nothing, np.empty(0)
-    epochs = link_epochs(a, b)
-    compared = None if epochs is None else epochs.compared
-    trees = [cKDTree(side.at(rows, compared)) for side, rows in zip((a, b), placed, strict=True)]
     # The chord of an angle t on the unit sphere is 2 sin(t / 2).
     chord = 2.0 * np.sin(0.5 * radius_arcsec * _ARCSEC) * (1.0 + 1e-9)
+    low, high = band
+    rows = [
+        np.flatnonzero((each >= low - margin) & (each <= high + margin))
+        for each, margin in zip(heights, (2.01 * chord, 1.01 * chord), strict=True)
+    ]
+    if not len(rows[0]) or not len(rows[1]):
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    trees = [cKDTree(side.at(of, compared)) for side, of in zip((a, b), rows, strict=True)]
     near = trees[0].sparse_distance_matrix(trees[1], chord, output_type="ndarray")
-    row_a, row_b = placed[0][near["i"]], placed[1][near["j"]]
+    row_a, row_b = rows[0][near["i"]], rows[1][near["j"]]
     separation = np.round(2.0 * np.arcsin(0.5 * near["v"]) / _ARCSEC, _DECIMALS)
     inside = separation <= radius_arcsec
     row_a, row_b, separation = row_a[inside], row_b[inside], separation[inside]
     ids_a = np.array([a.object_id(int(row)) for row in row_a], dtype=str)
     ids_b = np.array([b.object_id(int(row)) for row in row_b], dtype=str)
     mutual = _first_of(row_a, separation, ids_b) & _first_of(row_b, separation, ids_a)
-    order = np.argsort(row_a[mutual], kind="stable")
-    return (
-        row_a[mutual][order].astype(np.int64),
-        row_b[mutual][order].astype(np.int64),
-        separation[mutual][order],
-    )
+    own = mutual & (heights[0][row_a] >= low) & (heights[0][row_a] < high)
+    return row_a[own], row_b[own], separation[own]
 
 
 def _first_of(

@@ -3,8 +3,22 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial import cKDTree
 
-from indexer.links import Links, PairLinks, Positions, match, read_links, write_links
+from indexer import links as linking
+from indexer.links import (
+    Links,
+    PairLinks,
+    Positions,
+    link_epochs,
+    match,
+    read_links,
+    write_links,
+)
+from indexer.proper_motion import Motions
 
 ARCSEC = 1.0 / 3600.0
 
@@ -75,6 +89,59 @@ def test_random_sky_against_all_pairs():
     ]
     assert expected
     assert _pairs(a, b) == expected
+
+
+def _of_whole_skies(a: Positions, b: Positions) -> dict[int, tuple[int, float]]:
+    """Links by trees over all objects, and rivals looked at one by one."""
+    epochs = link_epochs(a, b)
+    compared = None if epochs is None else epochs.compared
+    placed = [np.flatnonzero(np.isfinite(side.ra_deg)) for side in (a, b)]
+    trees = [cKDTree(side.at(rows, compared)) for side, rows in zip((a, b), placed, strict=True)]
+    chord = 2.0 * np.sin(0.5 * np.radians(ARCSEC)) * (1.0 + 1e-9)
+    near = trees[0].sparse_distance_matrix(trees[1], chord, output_type="dict")
+    candidates = [
+        (round(2.0 * np.degrees(np.arcsin(0.5 * chord)) / ARCSEC, 6), placed[0][i], placed[1][j])
+        for (i, j), chord in near.items()
+    ]
+    candidates = [each for each in candidates if each[0] <= 1.0]
+    best_b: dict[int, tuple[float, str, int]] = {}
+    best_a: dict[int, tuple[float, str, int]] = {}
+    for far, i, j in candidates:
+        best_b[i] = min(best_b.get(i, (9.0, "", -1)), (far, b.object_id(j), j))
+        best_a[j] = min(best_a.get(j, (9.0, "", -1)), (far, a.object_id(i), i))
+    return {i: (j, far) for i, (far, _, j) in best_b.items() if best_a[j][2] == i}
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 80),
+    moving=st.booleans(),
+    centre=st.sampled_from([0.0, 41.0, -89.9999]),
+)
+def test_bands_of_any_size_give_the_same_links(seed, size, moving, centre):
+    rng = np.random.default_rng(seed)
+    sides = []
+    for count in rng.integers(0, 60, 2):
+        # So near to each other that rivals lie on the other side of the edge of a band.
+        ra = rng.uniform(0.0, 4.0, count) * ARCSEC
+        dec = centre + np.round(rng.uniform(-8.0, 8.0, count), 1) * ARCSEC
+        dec[rng.random(count) < 0.1] = np.nan
+        ra[np.isnan(dec)] = np.nan
+        ids = [f"{number}" for number in rng.permutation(count)]
+        motions = None
+        if moving:
+            motions = Motions(*rng.normal(0.0, 1000.0, (2, count)), np.full(count, np.nan))
+        sides.append(
+            Positions(ra, dec, ids.__getitem__, epoch_yr=2000.0 + len(sides), motions=motions)
+        )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linking, "BAND_OBJECTS", size)
+        row_a, row_b, separation = match(*sides)
+    expected = _of_whole_skies(*sides) if all(np.isfinite(s.ra_deg).any() for s in sides) else {}
+    found = zip(row_a.tolist(), row_b.tolist(), separation.tolist(), strict=True)
+    assert {i: (j, far) for i, j, far in found} == expected
+    assert (np.diff(row_a) > 0).all()
 
 
 def test_partners_both_ways_and_sources(tmp_path: Path):
