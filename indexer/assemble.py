@@ -134,6 +134,7 @@ def _write_previews(staged: Sequence[Staged], order: RowOrder, path: Path) -> No
     del row_of_record
     starts = _starts(map(len, found))
     rows = np.concatenate(found)
+    del found
     by_row = np.argsort(rows, kind="stable")
     by_row = by_row[np.searchsorted(rows[by_row], 0) :]
     with growing_previews(path) as previews:

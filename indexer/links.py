@@ -190,7 +190,9 @@ def _band_edges(heights: Sequence[Float64[np.ndarray, " n"]]) -> list[float]:
     bands = -(-sum(map(len, heights)) // BAND_OBJECTS)
     sample = np.concatenate([each[:: max(1, len(each) // _SAMPLE)] for each in heights])
     sample = sample[np.isfinite(sample)]
-    inner = np.quantile(sample, np.arange(1, bands) / bands) if len(sample) and bands > 1 else []
+    if not len(sample):
+        return [-np.inf, np.inf]
+    inner = np.quantile(sample, np.arange(1, bands) / bands)
     return [-np.inf, *np.unique(inner).tolist(), np.inf]
 
 

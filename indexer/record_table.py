@@ -110,14 +110,16 @@ def record_schema(schemas: Iterable[pa.Schema]) -> pa.Schema:
     )
 
 
-def concatenated(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:
+def concatenated(tables: Sequence[pa.Table], schema: pa.Schema | None = None) -> pa.Table:
     """Put tables of records together; columns that some lack are null there.
 
     Parameters
     ----------
     schema
-        Of the result: some columns of `record_schema`.
+        Of the result: some columns of `record_schema`. Default: all of these tables.
     """
+    if schema is None:
+        schema = record_schema(each.schema for each in tables)
     some = [each.select([n for n in schema.names if n in each.column_names]) for each in tables]
     table = pa.concat_tables([schema.empty_table(), *some], promote_options="permissive")
     return table.select(schema.names).cast(schema).combine_chunks()

@@ -19,7 +19,7 @@ from indexer.hats_catalog import cells_of
 from indexer.id_runs import IdRuns
 from indexer.previews import Preview, preview_table
 from indexer.readers.records import Record, Reject, standard_columns
-from indexer.record_table import concatenated, record_schema, record_table, reject_table
+from indexer.record_table import concatenated, record_table, reject_table
 from indexer.staging import Staged
 
 SEGMENT = "segments/made"
@@ -84,7 +84,7 @@ def compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
             for number, count in enumerate(counts)
         ]
         tables = [map_table(each.path("records")) for each in staged]
-        records = concatenated(tables, record_schema(each.schema for each in tables))
+        records = concatenated(tables)
         plain, rows = tmp_path / "plain", plain_catalog.ordered(records)
         plain_catalog.write_catalog(plain, SEGMENT, "made", rows.table, "test", ROWS_PER_CELL)
         previews = [map_table(each.path("previews")) for each in staged]

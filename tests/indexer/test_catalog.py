@@ -13,7 +13,7 @@ from indexer.errors import BuildError, IndexFormatError
 from indexer.hats_catalog import Cell, cells_of, describe_hats, write_cells
 from indexer.index_file import open_index
 from indexer.readers.records import Record, Reject, standard_columns
-from indexer.record_table import concatenated, record_schema, record_table, reject_table
+from indexer.record_table import concatenated, record_table, reject_table
 from indexer.row_order import RowOrder, healpix_of, in_row_order, row_order
 
 
@@ -138,12 +138,12 @@ def test_objects_without_a_position_stay_readable(tmp_path: Path):
 def test_columns_of_partitions_are_brought_together():
     one = _table(["a"], [1.0], [1.0], count=[3], name=["x"])
     two = _table(["b"], [2.0], [2.0], count=[2.5], flag=[True])
-    together = concatenated([one, two], record_schema([one.schema, two.schema]))
+    together = concatenated([one, two])
     assert together.column("count").to_pylist() == [3.0, 2.5]
     assert together.column("name").to_pylist() == ["x", None]
     assert together.column("flag").to_pylist() == [None, True]
     with pytest.raises(BuildError, match="disagree about a column"):
-        record_schema([one.schema, _table(["b"], [2.0], [2.0], count=["many"]).schema])
+        concatenated([one, _table(["b"], [2.0], [2.0], count=["many"])])
 
 
 def test_columns_that_cannot_be_kept():

@@ -73,7 +73,7 @@ def test_disk_and_memory_of_brought_vectors(count, dim, recipe, code, pieces):
     assert work.estimated_memory == 2 * 1024**3 + 50 * count
 
 
-@pytest.mark.parametrize("recipe", [Recipe("flat"), Recipe("ivf_sq8", 4), Recipe("ivf_pq4", 4)])
+@pytest.mark.parametrize("recipe", [Recipe("ivf_sq8", 4), Recipe("ivf_pq4", 4)])
 def test_bytes_of_a_code_are_those_of_faiss(recipe):
     sample = np.random.default_rng(1).standard_normal((2000, 96)).astype(np.float32)
     sample /= np.linalg.norm(sample, axis=1, keepdims=True)
