@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64
 from pydantic import BaseModel, ConfigDict, Field
 
 from aion_encoder.identity import Identity, named
-from indexer.arrow_tables import map_table, write_arrow
+from indexer.arrow_tables import map_table, numpy_column, write_arrow
 from indexer.durable import write_json
 from indexer.errors import IndexFormatError
 from indexer.index_model import MODALITY_BITS
@@ -184,9 +184,7 @@ def write_facts(
     origin
         For each row of the segment, which of the staged records it is.
     """
-    facts = pa.concat_tables([map_table(each.path("facts")) for each in staged])
-    hashes, lengths = (facts.column(name).to_numpy()[origin] for name in ("hash", "length"))
-    _, counts = np.unique(hashes, return_counts=True)
+    lengths = _facts_of(staged, "length", origin)
     known = BroughtFacts(
         encoder=brought.identity,
         modality=brought.modality,
@@ -195,9 +193,24 @@ def write_facts(
         unit_length=int((np.abs(lengths - 1.0) < UNIT_TOLERANCE).sum()),
         shortest=float(lengths.min(initial=np.inf)) if len(origin) else 0.0,
         longest=float(lengths.max(initial=0.0)),
-        identical=int(counts[counts > 1].sum()),
+        identical=_identical(_facts_of(staged, "hash", origin)),
     )
     write_json(root / brought_file(segment), known.model_dump(mode="json"))
+
+
+def _facts_of(
+    staged: Sequence[Staged], name: str, origin: Int64[np.ndarray, " n"]
+) -> np.ndarray[Any, Any]:
+    columns = [numpy_column(map_table(each.path("facts")), name) for each in staged]
+    return np.asarray(np.concatenate(columns)[origin])
+
+
+def _identical(hashes: np.ndarray[Any, Any]) -> int:
+    """Return how many share their hash with another; they are put in order."""
+    hashes.sort()
+    same = np.concatenate([[False], hashes[1:] == hashes[:-1], [False]])
+    # With the one before, or with the one after.
+    return int(np.count_nonzero(same[1:] | same[:-1]))
 
 
 def read_facts(root: Path, segment: str) -> BroughtFacts | None:

@@ -139,6 +139,12 @@ class Composer:
         bits = numpy_column(self.rows(name), "modalities")
         return np.flatnonzero(bits & bit_of(space, modality)).astype(np.int64)
 
+    def _rows_of(self, name: str, filling: Filling) -> Int64[np.ndarray, " n"] | None:
+        """Return the row of each vector of a filling, None if every row has one."""
+        if len(filling.vectors()) == len(self.rows(name)):
+            return None
+        return self.rows_in(name, filling.space, filling.modality)
+
     def filling(self, name: str, space: str, modality: str) -> Filling:
         """Return one set of vectors of a segment."""
         return Filling(self.root, self.drafts[name].unit, space, modality)
@@ -264,9 +270,10 @@ class Composer:
         pieces = pieces_dir(self.index)
         for release in new:
             for modality in users[release]:
+                filling = fillings[f"{release}:{modality}"]
                 fill_segment(
-                    self.filling(release, name, modality),
-                    self.rows_in(release, name, modality),
+                    filling,
+                    self._rows_of(release, filling),
                     quantizer,
                     pieces=pieces / segment_space_dir(segment_unit(release), name) / modality,
                 )
@@ -292,11 +299,10 @@ class Composer:
 
         return {
             (release, modality): Filled(
-                self.rows_in(release, name, modality),
-                each,
-                ann.load(self.filling(release, name, modality).ann_path),
+                self._rows_of(release, filling), each, ann.load(filling.ann_path)
             )
             for (release, modality), each in vectors.items()
+            for filling in [self.filling(release, name, modality)]
         }
 
     def _partners(

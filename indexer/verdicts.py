@@ -126,14 +126,14 @@ class Filled:
     Attributes
     ----------
     rows
-        Row of each vector, ascending.
+        Row of each vector, ascending; None if every row has one.
     vectors
         Unit vectors.
     ann
         The FAISS index over them.
     """
 
-    rows: Int64[np.ndarray, " n"]
+    rows: Int64[np.ndarray, " n"] | None
     vectors: Vectors
     ann: "AnnIndex"
 
@@ -159,13 +159,13 @@ def nearest_scores(
     """
     scores: dict[Side, np.ndarray[Any, Any]] = {}
     for (release, modality), filled in sorted(sides.items()):
-        count = len(filled.rows)
+        count = len(filled.vectors)
         chosen = np.unique(np.linspace(0, count - 1, min(count, SAMPLE)).astype(np.int64))
         best = np.full(len(chosen), -np.inf)
         for (other, its_modality), target in sorted(sides.items()):
-            if its_modality != modality or not len(target.rows):
+            if its_modality != modality or not len(target.vectors):
                 continue
-            rows = filled.rows[chosen]
+            rows = chosen if filled.rows is None else filled.rows[chosen]
             same = rows if other == release else partners(release, rows, other)
             for start in range(0, len(chosen), _BLOCK):
                 block = slice(start, start + _BLOCK)
@@ -178,7 +178,7 @@ def nearest_scores(
     for modality in sorted({modality for _, modality in scores}):
         mine = {release: of for (release, kind), of in scores.items() if kind == modality}
         quantiles[f"{ANY_RELEASE}:{modality}"] = _pooled(
-            list(mine.values()), [len(sides[release, modality].rows) for release in mine]
+            list(mine.values()), [len(sides[release, modality].vectors) for release in mine]
         )
     return quantiles
 
