@@ -11,7 +11,8 @@ before they are compared; where both do, they meet half-way.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -265,11 +266,12 @@ class PairLinks:
     row_b: Int64[np.ndarray, " n"]
     separation_arcsec: Any
     epochs: LinkEpochs | None = None
-    _by_b: tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]] = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _by_b(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        # When it is first asked for: the others are mapped, and these are 16 bytes a link.
         order = np.argsort(self.row_b, kind="stable")
-        object.__setattr__(self, "_by_b", (self.row_b[order], self.row_a[order]))
+        return self.row_b[order], self.row_a[order]
 
     def of(self, release: str) -> tuple[Int64[np.ndarray, " n"], Int64[np.ndarray, " n"]]:
         """Return the linked rows of one of the two releases, ascending, and those of the other."""
