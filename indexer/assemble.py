@@ -156,7 +156,7 @@ def _gathered_previews(
         map_table(staged[number].path("previews")).take(
             pa.array(places[order[bounds[number] : bounds[number + 1]]] - starts[number])
         )
-        for number in np.flatnonzero(np.diff(bounds))
+        for number in np.flatnonzero(np.diff(bounds)).tolist()
     ]
     back = np.empty_like(order)
     back[order] = np.arange(len(order))

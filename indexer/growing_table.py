@@ -48,13 +48,14 @@ class _Bytes:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("wb")
+        path.touch()
 
     def write(self, values: np.ndarray[Any, Any]) -> None:
-        self._file.write(np.ascontiguousarray(values).view(np.uint8).data)
+        # Opened for each block, so that nothing is left open where a build breaks off.
+        with self._path.open("ab") as file:
+            file.write(np.ascontiguousarray(values).view(np.uint8).data)
 
     def mapped(self) -> pa.Buffer:
-        self._file.close()
         if not self._path.stat().st_size:
             return pa.py_buffer(b"")
         return pa.memory_map(str(self._path)).read_buffer()
