@@ -37,6 +37,7 @@ def segment(name: str, recipe: ann.Recipe, seed: int) -> SimpleNamespace:
         can_search=lambda *_: True,
         ann=lambda *_: index,
         vectors=lambda *_: (rows, vectors),
+        stored=lambda *_: (rows, vectors),
         object_id=lambda row: f"{ids[row]:06d}",
     )
 

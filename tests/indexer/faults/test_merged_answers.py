@@ -46,9 +46,11 @@ class _Part:
     def can_search(self, *asked: str) -> bool:
         return asked == ("image", "image")
 
-    def stored(self, *asked: str) -> tuple[np.ndarray, np.ndarray]:
+    def vectors(self, *asked: str) -> tuple[np.ndarray, np.ndarray]:
         assert self.can_search(*asked)
         return self._rows, self._vectors
+
+    stored = vectors
 
     def ann(self, *asked: str) -> Any:
         assert self.can_search(*asked)
