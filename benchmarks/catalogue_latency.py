@@ -101,7 +101,7 @@ def opened(root: Path, count: int, seed: int) -> Segment:
         manifest=zeros,
         inputs=InputsInfo(files=0, bytes=0, listing=zeros, content=zeros, changed=""),
     )
-    return Segment(root, name, info, ())
+    return Segment(root, name, info, files=())
 
 
 def times_ms(task: Callable[[int], object], count: int) -> np.ndarray:

@@ -117,8 +117,9 @@ def write_index_file(path: Path, info: IndexInfo) -> None:
 
 def write_checked(path: Path, values: Mapping[str, Any]) -> None:
     """Write the values of an `index.json`, whatever they are, with their checksum."""
-    unstated = json_text({_CHECKSUM: "", **values})
-    stated = json_text({_CHECKSUM: _checksum(unstated.encode()), **values})
+    others = {name: value for name, value in values.items() if name != _CHECKSUM}
+    unstated = json_text({_CHECKSUM: "", **others})
+    stated = json_text({_CHECKSUM: _checksum(unstated.encode()), **others})
     with replacing(path) as temporary:
         temporary.write_text(stated)
 

@@ -229,7 +229,7 @@ def exact_scan(
         block = vectors[start:stop] if positions is None else vectors[chosen]
         nearest.look_at(block.astype(np.float32), chosen)
     _, candidates, counts = nearest.found()
-    if rows is not None:
+    if rows is not None and total:
         candidates = np.where(candidates == PADDING, PADDING, rows[candidates])
     return rerank(vectors, queries, candidates, counts, k, rows=rows)
 

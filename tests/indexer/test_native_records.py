@@ -18,7 +18,7 @@ from indexer.discordant import find_discordant
 from indexer.errors import BuildError, QueryError, SearchError
 from indexer.examples import examples_query
 from indexer.export import FORMATS, render_hits
-from indexer.index_file import open_index
+from indexer.index_file import open_index, write_checked
 from indexer.index_model import NATIVE, VECTOR_BITS
 from indexer.layout import INDEX_FILE
 from indexer.options import SearchOptions
@@ -275,7 +275,7 @@ def test_verified_in_every_way(path: Path, manifest, tmp_path: Path):
     told = json.loads((tmp_path / INDEX_FILE).read_text())
     told["releases"][INFRARED]["vectors"]["spectrum"] -= 1
     told["releases"]["fake-sdss"]["spaces"].pop(NATIVE)
-    (tmp_path / INDEX_FILE).write_text(json.dumps(told))
+    write_checked(tmp_path / INDEX_FILE, told)
     problems = "; ".join(verify(tmp_path, hashes=False).problems)
     count = len(open_index(path).segment(INFRARED))
     assert f"{INFRARED}: spectrum vectors are listed for {count - 1} objects, {count} have one" in (

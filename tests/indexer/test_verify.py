@@ -38,7 +38,7 @@ def _edit(index: Path, change: Callable[[dict], None]) -> None:
 
 
 def _write(index: Path, values: dict) -> None:
-    write_checked(index / "index.json", {k: v for k, v in values.items() if k != "sha256"})
+    write_checked(index / "index.json", values)
 
 
 def _problems(index: Path) -> str:

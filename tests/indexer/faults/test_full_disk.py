@@ -224,9 +224,9 @@ encoder = {repository = "someone/model", revision = "v1", pooling = "mean", dim 
 
 
 @pytest.mark.parametrize(
-    ("command", "name"), [("build", "image.faiss"), ("encode", "records.arrow")]
+    ("more", "name"), [([], "image.faiss"), (["--shard", "0/1"], "records.arrow")]
 )
-def test_the_command_line(nursery: Nursery, tmp_path: Path, command: str, name: str):
+def test_the_command_line(nursery: Nursery, tmp_path: Path, more: list[str], name: str):
     (tmp_path / "files").mkdir()
     (tmp_path / "brought.toml").write_text(MANIFEST)
     vectors = np.random.default_rng(1).normal(size=(30, 6)).astype(np.float32)
@@ -238,8 +238,7 @@ def test_the_command_line(nursery: Nursery, tmp_path: Path, command: str, name: 
     }
     pq.write_table(pa.table(columns), tmp_path / "files" / "one.parquet")
     index = tmp_path / "index"
-    arguments = [command, str(tmp_path / "brought.toml"), str(index)]
-    arguments += ["--shard", "0/1"] if command == "encode" else []
+    arguments = ["build", str(tmp_path / "brought.toml"), str(index), *more]
     done = nursery.run("command", index=str(index), arguments=arguments, full_on=name)
     assert done.code == 1
     errors = [line for line in done.output.splitlines() if line.startswith("Error: ")]
@@ -248,5 +247,5 @@ def test_the_command_line(nursery: Nursery, tmp_path: Path, command: str, name: 
     assert "Traceback" not in done.output
     with_room = nursery.run("command", index=str(index), arguments=arguments)
     assert with_room.code == 0, with_room.output
-    if command == "build":
+    if not more:
         assert verify(index).ok

@@ -1,6 +1,7 @@
 """Answers of parts, merged, are the answer of the whole: against a search that is plainly exact."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -67,6 +68,9 @@ class _Whole:
 
     def segment(self, name: str) -> _Part:
         return self.segments[name]
+
+    def each(self, releases: list[str], ask: Callable[[_Part], list]) -> list:
+        return [ask(self.segments[name]) for name in releases]
 
 
 @st.composite
