@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Float64, Int64, Shaped
 
-from indexer.bridges import chosen_bridge
 from indexer.errors import IndexerError
 from indexer.index_file import Index, Segment
 from indexer.index_model import NATIVE, modality_of
 from indexer.linked_block import linked_of_block
 from indexer.nearest_block import HIT, Hitlist, hits_of, nearest_of_block
 from indexer.options import SearchOptions
-from indexer.resolve import indexed_query, releases_in, releases_with
+from indexer.resolve import indexed_query
+from indexer.routes import Route, route_of
 from indexer.search import Searcher
-from indexer.spaces import SHARED, to_unit
+from indexer.spaces import to_unit
 from indexer.vectors import places_of
 
 __all__ = ["NOTHING_FOUND", "Answers", "BatchSearcher", "block_size"]
@@ -46,29 +46,6 @@ _NEIGHBOURS_AT_ONCE = 1 << 20
 def block_size(k: int) -> int:
     """Return how many objects are asked at once, so that what is found stays small."""
     return max(1, min(_BLOCK, _NEIGHBOURS_AT_ONCE // k))
-
-
-@dataclass(frozen=True)
-class Route:
-    """How objects with the same modalities are asked; see `Searcher.search`.
-
-    Attributes
-    ----------
-    to, bridge, side, space, releases
-        What the options come to.
-    own
-        The modality that is compared, or ``spectrum_native``, for calibration.
-    """
-
-    to: str
-    bridge: str
-    side: str
-    space: str
-    releases: tuple[str, ...]
-
-    @property
-    def own(self) -> str:
-        return self.side if self.bridge == "aligned" else modality_of(self.side)
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,13 +192,7 @@ class BatchSearcher:
 
     def _chosen(self, segment: Segment, row: int) -> Route:
         query = indexed_query(self.index, segment, row, "object", "", {})
-        to = self.options.to or query.modality
-        releases = releases_with(self.index, self.options.releases, to)
-        bridge, side = chosen_bridge(self.index, query, self.options.bridge, to)
-        space = SHARED if bridge == "aligned" else side
-        if bridge != "linked":
-            releases = releases_in(self.index, releases, space, to)
-        return Route(to, bridge, side, space, tuple(releases))
+        return route_of(self.index, query, self.options)
 
     def _vectors(
         self, segment: Segment, rows: np.ndarray[Any, Any], route: Route

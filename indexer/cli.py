@@ -160,6 +160,19 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def searched(values: dict[str, Any]) -> SearchOptions:
+    """Return what the options of `search_options` and ``-k`` come to."""
+    return SearchOptions(
+        k=values["k"],
+        to=values["to"],
+        bridge=values["bridge"],
+        releases=values["releases"],
+        exclude_source=values["leave_out_source"],
+        filters=parse_filters(*values["where"]),
+        fold_duplicates=values["fold_duplicates"],
+    )
+
+
 @main.command()
 @click.argument("index", type=_PATH)
 @click.argument("more", type=_PATH, nargs=-1, metavar="")
@@ -186,18 +199,11 @@ def search_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def search(
     index: Path,
     more: tuple[Path, ...],
-    k: int,
     form: str | None,
     output: Path | None,
     weights: str | None,
     native_weights: str | None,
     allow_missing: bool,
-    to: str | None,
-    bridge: Any,
-    releases: tuple[str, ...],
-    leave_out_source: bool,
-    where: tuple[str, ...],
-    fold_duplicates: bool,
     **values: Any,
 ) -> None:
     """Find what is most similar to an object or to a file.
@@ -208,15 +214,7 @@ def search(
 
     asked = taken(values, more)
     form = chosen_format(form, output)
-    options = SearchOptions(
-        k=k,
-        to=to,
-        bridge=bridge,
-        releases=releases,
-        exclude_source=leave_out_source,
-        filters=parse_filters(*where),
-        fold_duplicates=fold_duplicates,
-    )
+    options = searched(values)
     searcher = open_searcher(
         index, weights=weights, native_weights=native_weights, allow_missing=allow_missing
     )
@@ -264,13 +262,7 @@ def export(
     column: str | None,
     every: bool,
     sources: tuple[str, ...],
-    k: int,
-    to: str | None,
-    bridge: Any,
-    releases: tuple[str, ...],
-    leave_out_source: bool,
-    where: tuple[str, ...],
-    fold_duplicates: bool,
+    **values: Any,
 ) -> None:
     """Write the neighbours of every object of a list, or of an index, to OUT.
 
@@ -281,15 +273,7 @@ def export(
     """
     from indexer.cli_export import export_list, export_table
 
-    options = SearchOptions(
-        k=k,
-        to=to,
-        bridge=bridge,
-        releases=releases,
-        exclude_source=leave_out_source,
-        filters=parse_filters(*where),
-        fold_duplicates=fold_duplicates,
-    )
+    options = searched(values)
     if every == (objects is not None):
         raise click.UsageError("give either --objects FILE or --all")
     if sources and not every:

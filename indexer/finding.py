@@ -12,6 +12,7 @@ from indexer.index_model import modality_of
 from indexer.neighbours import nearest
 from indexer.passing import Passing
 from indexer.queries import Query
+from indexer.routes import Route
 from indexer.row_sets import RowSet
 from indexer.self_matches import Places
 
@@ -25,11 +26,9 @@ class Search:
     Attributes
     ----------
     query, vector
-        What is asked, and its unit vector in `space`.
-    to, releases
-        Modality of the hits, and where they may be.
-    bridge, side, space
-        How they are reached: see `indexer.bridges.chosen_bridge`.
+        What is asked, and its unit vector in the space of the route.
+    route
+        What is looked for, and how it is reached.
     selves, hidden
         Objects that are the query, and all that may be no hit.
     exclude_source
@@ -41,11 +40,7 @@ class Search:
     index: Index
     query: Query
     vector: Float32[np.ndarray, " dim"]
-    to: str
-    releases: list[str]
-    bridge: str
-    side: str
-    space: str
+    route: Route
     selves: Places
     hidden: Places
     exclude_source: bool
@@ -59,38 +54,44 @@ class Search:
         """
         if self.passing is None:
             return None
-        if self.bridge != "linked":
-            return self.passing.within(self.releases)
+        if self.route.bridge != "linked":
+            return self.passing.within(self.route.releases)
         return {
-            name: self.passing.reaching(name, self.to, self.releases)
+            name: self.passing.reaching(name, self.route.to, self.route.releases)
             for name in self.index.releases
         }
 
     def find(self, wanted: int) -> list[Found]:
         """Return the best hits; fewer only if there are no more."""
-        if self.bridge != "linked":
+        route = self.route
+        if route.bridge != "linked":
             near = nearest(
                 self.index,
                 self.vector,
                 wanted,
-                space=self.space,
-                modality=self.to,
-                releases=self.releases,
+                space=route.space,
+                modality=route.to,
+                releases=route.releases,
                 skip=self.hidden,
                 allowed=self.compared,
             )
-            return [Found(each.key, each.release, each.row, self.to, each.score) for each in near]
+            return [Found(each.key, each.release, each.row, route.to, each.score) for each in near]
         direct = own_counterparts(
-            self.index, self.query, self.selves, self.to, self.releases, banned=self.hidden
+            self.index,
+            self.query,
+            self.selves,
+            route.to,
+            route.releases,
+            banned=self.hidden,
         )
         return linked(
             self.index,
             self.vector,
             wanted,
-            own=modality_of(self.side),
-            space=self.space,
-            to=self.to,
-            releases=self.releases,
+            own=modality_of(route.side),
+            space=route.space,
+            to=route.to,
+            releases=route.releases,
             direct=[each for each in direct if self._passes(each)],
             skip=self.selves,
             banned=self.hidden if self.exclude_source else frozenset(),

@@ -63,10 +63,11 @@ def receipt_of(
     verdict
         Whether the query is like what the index holds.
     """
-    query, space = search.query, search.space
+    query, route = search.query, search.route
+    space = route.space
     # Through links, neighbours come from every release of the query's own modality.
-    compared = search.to if search.bridge != "linked" else query.modality
-    where = search.releases if search.bridge != "linked" else index.releases
+    compared = route.to if route.bridge != "linked" else query.modality
+    where = route.releases if route.bridge != "linked" else index.releases
     rows = search.compared
     recipes = {}
     for release in where:
@@ -88,12 +89,12 @@ def receipt_of(
                 }
     return {
         **index_receipt(index, options),
-        "to": search.to,
-        "bridge": search.bridge,
+        "to": route.to,
+        "bridge": route.bridge,
         "spaces": [space],
         **_space_encoder(index, query, space),
         "space_methods": {space: _method(index, space)},
-        "releases": list(search.releases),
+        "releases": list(route.releases),
         "searched": recipes,
         "read_as": dict(query.assumptions),
         "file_sha256": query.sha256,

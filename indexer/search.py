@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
-from indexer.bridges import chosen_bridge
 from indexer.calibration import ANY_RELEASE
 from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
@@ -28,13 +27,12 @@ from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
     modalities_of,
-    releases_in,
-    releases_with,
     resolve_key,
     resolve_object,
     resolve_position,
     resolve_text,
 )
+from indexer.routes import route_of
 from indexer.self_matches import Places, here, identical
 from indexer.spaces import SHARED
 from indexer.upload_queries import encode_upload, open_same_encoder, open_same_native
@@ -182,27 +180,16 @@ class Searcher:
         SearchError
             If the index cannot answer, such as through a bridge that it lacks.
         """
-        to = options.to or query.modality
         passing = self._passing(options.filters) if options.filters else None
-        releases = releases_with(self.index, options.releases, to)
-        if passing is not None:
-            releases = passing.chosen(releases)
+        route = route_of(self.index, query, options, passing)
         selves = self._selves(query)
         source = self._source(query, selves)
         hidden = selves | source if options.exclude_source else selves
-        bridge, side = chosen_bridge(self.index, query, options.bridge, to)
-        space = SHARED if bridge == "aligned" else side
-        if bridge != "linked":
-            releases = releases_in(self.index, releases, space, to)
         search = Search(
             self.index,
             query,
-            self._vector(query, side, space),
-            to=to,
-            releases=releases,
-            bridge=bridge,
-            side=side,
-            space=space,
+            self._vector(query, route.side, route.space),
+            route,
             selves=selves,
             hidden=hidden,
             exclude_source=options.exclude_source,
@@ -213,16 +200,23 @@ class Searcher:
         else:
             found = search.find(options.k)
         if passing is not None and not found:
-            raise QueryError(passing.nothing_found(to, releases))
+            raise QueryError(passing.nothing_found(route.to, route.releases))
         receipt = receipt_of(
             self.index,
             search,
             options,
             left_out=sorted(key_of(self.index.segment(name), row) for name, row in hidden),
-            verdict=self._verdict(query, side, source),
+            verdict=self._verdict(query, route.side, source),
         )
-        own = side if bridge == "aligned" else modality_of(side)
-        return assemble(self.index, query, found, receipt, bridge=bridge, own=own, space=space)
+        return assemble(
+            self.index,
+            query,
+            found,
+            receipt,
+            bridge=route.bridge,
+            own=route.own,
+            space=route.space,
+        )
 
     def verdict(self, query: Query) -> Verdict:
         """Say whether a query is like what the index holds; every answer carries it, too."""
