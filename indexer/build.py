@@ -225,7 +225,7 @@ def _make(
             for each in wanted.plan.releases
         },
         spaces=composer.spaces,
-        links=tuple(composer.links),
+        links=tuple(composer.links.tables),
         unclaimed=unclaimed,
         unclaimed_files=len(wanted.unclaimed()),
         notes=notes,

@@ -20,7 +20,6 @@ from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.index_model import (
     IndexInfo,
     LinkOutInfo,
-    LinksInfo,
     ReleaseInfo,
     SpaceInfo,
     bit_of,
@@ -28,7 +27,6 @@ from indexer.index_model import (
 from indexer.layout import (
     calibration_file,
     encoder_file,
-    links_unit,
     next_dir,
     pieces_dir,
     redshift_readout_file,
@@ -37,17 +35,8 @@ from indexer.layout import (
     segment_unit,
     space_unit,
 )
-from indexer.links import (
-    LinkEpochs,
-    PairLinks,
-    Positions,
-    link_epochs,
-    match,
-    read_links,
-    write_links,
-)
+from indexer.next_links import NextLinks
 from indexer.plan import ReleasePlan, inputs_info
-from indexer.proper_motion import motions_of
 from indexer.publish import adopt
 from indexer.quantizers import Quantizer, taken
 from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
@@ -93,7 +82,7 @@ class Composer:
         self.generation = 1 if before is None else before.generation + 1
         self.drafts: dict[str, Draft] = {}
         self.spaces: dict[str, SpaceInfo] = {}
-        self.links: list[LinksInfo] = []
+        self.links = NextLinks(index, self.root, before, self.generation)
 
     def keep(self, name: str) -> None:
         """Take a published segment over as it is."""
@@ -308,7 +297,7 @@ class Composer:
     def _partners(
         self, release: str, rows: Int64[np.ndarray, " n"], other: str
     ) -> Int64[np.ndarray, " n"]:
-        links = self.linked(release, other)
+        links = self.links.between(release, other)
         return np.full(len(rows), -1) if links is None else links.partners(release, rows)
 
     def _quantizer(
@@ -327,59 +316,14 @@ class Composer:
         ----------
         epochs
             Julian year of the positions of each release. None: those of the manifest are not at
-            hand, and every link between segments that stay is kept.
+            hand, and every link is kept between segments, which all stay.
         """
-        names = sorted(self.drafts)
-        for position, a in enumerate(names):
-            for b in names[position + 1 :]:
-                stay = self.drafts[a].kept is not None and self.drafts[b].kept is not None
-                if epochs is None:
-                    assert stay
-                    self._keep_links(a, b)
-                    continue
-                sides = self._positions(a, epochs[a]), self._positions(b, epochs[b])
-                compared = link_epochs(*sides)
-                if stay and compared == self._published_epochs(a, b):
-                    self._keep_links(a, b)
-                    continue
-                pair = PairLinks((a, b), *match(*sides), compared)
-                if len(pair.row_a):
-                    path = links_unit(a, b, self.generation)
-                    write_links(self.root / path, pair)
-                    self.links.append(LinksInfo(releases=(a, b), path=path, count=len(pair.row_a)))
-
-    def _keep_links(self, a: str, b: str) -> None:
-        assert self.before is not None
-        for links in self.before.links:
-            if links.releases == (a, b):
-                adopt(self.index, links.path)
-                self.links.append(links)
-
-    def _published_epochs(self, a: str, b: str) -> LinkEpochs | None:
-        assert self.before is not None
-        for links in self.before.links:
-            if links.releases == (a, b):
-                return read_links(self.index / links.path, (a, b)).epochs
-        return None
-
-    def _positions(self, name: str, epoch_yr: float) -> Positions:
-        table = self.rows(name)
-        ids = table.column("object_id")
-        return Positions(
-            numpy_column(table, "ra_deg"),
-            numpy_column(table, "dec_deg"),
-            lambda row: str(ids[row].as_py()),
-            epoch_yr,
-            motions_of(table),
-        )
-
-    def linked(self, a: str, b: str) -> PairLinks | None:
-        """Return the links between two releases, None if there are none."""
-        releases = (min(a, b), max(a, b))
-        for links in self.links:
-            if links.releases == releases:
-                return read_links(self.root / links.path, releases)
-        return None
+        stay = {name for name, draft in self.drafts.items() if draft.kept is not None}
+        if epochs is None:
+            assert len(stay) == len(self.drafts)
+            self.links.keep(stay)
+        else:
+            self.links.find({name: self.rows(name) for name in self.drafts}, epochs, stay)
 
     def release_info(self, plan: ReleasePlan, sha256: Mapping[str, str]) -> ReleaseInfo:
         """Describe a segment for `index.json`.

@@ -109,7 +109,7 @@ def _described(composer: Composer, before: IndexInfo, notes: Sequence[str]) -> I
                 for name, release in before.releases.items()
             },
             "spaces": composer.spaces,
-            "links": tuple(composer.links),
+            "links": tuple(composer.links.tables),
             "notes": tuple(notes),
             "files": files_of(composer.root, before),
         }

@@ -246,7 +246,7 @@ class _Gathered:
     def partners_of(
         self, release: str, rows: Int64[np.ndarray, " n"], other: str
     ) -> Int64[np.ndarray, " n"]:
-        links = self._composer.linked(release, other)
+        links = self._composer.links.between(release, other)
         return np.full(len(rows), -1) if links is None else links.partners(release, rows)
 
     def cells_of(self, release: str) -> Int64[np.ndarray, " n"]:
