@@ -7,16 +7,18 @@ place of dates; a file is fetched whole, in one go, and tried again after what p
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote
 
 from indexer.errors import BuildError, ManifestError, ReadError
 
 __all__ = ["Files", "RemoteFile", "RemoteRoot", "root_named"]
+
+Result = TypeVar("Result")
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Before each further attempt: a minute in all, which outlasts what restarts by itself."""
@@ -216,7 +218,7 @@ def _checked(path: Path, expected: RemoteFile | None) -> str:
     return digest
 
 
-def _patiently(attempt: Any) -> Any:
+def _patiently(attempt: Callable[[], Result]) -> Result:
     for wait_s in (*WAITS_S, None):
         try:
             return attempt()
