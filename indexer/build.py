@@ -86,6 +86,7 @@ def build(
     runner: Runner | None = None,
     announce: Announce = mute,
     tools: Tools | None = None,
+    log: Path | None = None,
 ) -> BuildReport:
     """Build an index, or bring a published one up to date.
 
@@ -111,6 +112,8 @@ def build(
         Where partitions are encoded; see `indexer.runners`. Default: here, one after the other.
     announce
         Called with the name of each step.
+    log
+        File of JSON lines (`indexer.run_log`) where each process tells of its partitions.
 
     Raises
     ------
@@ -145,7 +148,9 @@ def build(
         # What is no use goes first: it may be what fills the disk.
         collect_garbage(index)
         work.check_resources(index)
-        info = _make(index, before, wanted, encoders, names, runner or Here(), progress, announce)
+        info = _make(
+            index, before, wanted, encoders, names, runner or Here(), progress, announce, log
+        )
         announce("publishing")
         publish(index)
         return BuildReport(index, info, changed=True)
@@ -170,11 +175,12 @@ def _make(
     runner: Runner,
     progress: Progress,
     announce: Announce,
+    log: Path | None,
 ) -> IndexInfo:
     kept = wanted.kept(before, index)
     tasks = tasks_of(index, wanted, kept)
     announce("encoding")
-    staged = encode_tasks(tasks, encoders, weights, wanted.tools, runner, progress)
+    staged = encode_tasks(tasks, encoders, weights, wanted.tools, runner, progress, log)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)

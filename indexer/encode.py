@@ -16,7 +16,7 @@ from indexer.plan import ReleasePlan, staging_config
 from indexer.previews import Preview, preview_of, preview_table
 from indexer.readers.records import Partition, Record, Reject
 from indexer.record_table import record_table, reject_table
-from indexer.staging import Staged, check_unchanged, hashes_of, read_staged, stage
+from indexer.staging import Staged, at_hand, check_unchanged, read_staged, stage
 from indexer.tools import EncoderLike, NativeEncoderLike, Tools
 
 __all__ = ["BATCH_OBSERVATIONS", "encode_partition"]
@@ -177,19 +177,21 @@ def encode_partition(
         for _ in partition.files:
             on_file()
         return ready
-    inputs = hashes_of(manifest.root, partition)
     batch = _Batch(encoder, native, preview_settings=release.release.preview)
     read, seen = 0, ""
-    for each in tools.read_partition(manifest, release.release, partition):
-        read += 1
-        if seen not in ("", each.source_file):
-            on_file()
-        seen = each.source_file
-        if isinstance(each, Reject):
-            batch.rejects.append((each, ""))
-        else:
-            batch.add(each)
-    batch.flush()
+    with at_hand(index, manifest.root, release, partition) as (files, hashes):
+        here = manifest.model_copy(update={"root": files})
+        for each in tools.read_partition(here, release.release, partition):
+            read += 1
+            if seen not in ("", each.source_file):
+                on_file()
+            seen = each.source_file
+            if isinstance(each, Reject):
+                batch.rejects.append((each, ""))
+            else:
+                batch.add(each)
+        batch.flush()
+        inputs = hashes()
     check_unchanged(manifest.root, release, partition)
 
     def write(at: Path) -> dict[str, Any]:

@@ -43,6 +43,7 @@ __all__ = [
     "space_file",
     "space_transform_file",
     "space_unit",
+    "spool_dir",
     "staged_dir",
     "staged_partition_dir",
     "unclaimed_unit",
@@ -225,6 +226,11 @@ def redshift_readout_file(space_dir: str) -> str:
 def build_dir(index: Path) -> Path:
     """Return where a build works; nothing in it is part of the index."""
     return index / ".build"
+
+
+def spool_dir(index: Path) -> Path:
+    """Return where remote files lie while they are read."""
+    return build_dir(index) / "spool"
 
 
 def next_dir(index: Path) -> Path:

@@ -20,6 +20,7 @@ from indexer.column_rules import ColumnRules
 from indexer.errors import ManifestError
 from indexer.native_releases import NAME, NativeSpectra
 from indexer.proper_motion import DEFAULT_EPOCH_YR
+from indexer.remote import RemoteRoot, root_named
 from indexer.vector_releases import READER, BroughtVectors
 
 __all__ = [
@@ -290,7 +291,7 @@ class Manifest(_Model):
     name, title
         Short name, and the one that people read.
     root
-        Absolute path of the folder that all patterns are relative to.
+        The folder that all patterns are relative to: an absolute path, or one elsewhere.
     every_file
         Whether every file under the root must belong to a release or be ignored with a reason.
     releases
@@ -304,7 +305,7 @@ class Manifest(_Model):
 
     name: Name
     title: str = Field(min_length=1)
-    root: Path
+    root: Path | RemoteRoot
     every_file: bool = False
     releases: tuple[ReleaseManifest, ...] = Field(min_length=1)
     ignored: tuple[IgnoredFiles, ...] = ()
@@ -352,11 +353,12 @@ class Manifest(_Model):
         raise ManifestError(f"manifest {self.name!r} has no release {name!r}; it has {known}")
 
 
-def load_manifest(path: Path, *, root: Path | None = None) -> Manifest:
+def load_manifest(path: Path, *, root: Path | RemoteRoot | None = None) -> Manifest:
     """Read and check a manifest.
 
     The folder of the files is `root`, else the environment variable that the manifest names as
-    ``root_env``, else the manifest's own ``root``, relative to the folder of the manifest.
+    ``root_env``, else the manifest's own ``root``, relative to the folder of the manifest. Either
+    may be an address such as ``hf://datasets/OWNER/NAME`` (`indexer.remote`).
 
     Raises
     ------
@@ -382,13 +384,16 @@ def load_manifest(path: Path, *, root: Path | None = None) -> Manifest:
         raise ManifestError(f"manifest {path} is wrong: {problems}") from None
 
 
-def _root(path: Path, given: Path | None, default: str, variable: str) -> Path:
-    if given is not None:
-        return Path(given).expanduser().resolve()
+def _root(
+    path: Path, given: Path | RemoteRoot | None, default: str, variable: str
+) -> Path | RemoteRoot:
     stated = os.environ.get(variable, "") if variable else ""
-    if stated:
-        return Path(stated).expanduser().resolve()
-    if not default:
-        how = f"set {variable} or give" if variable else "give"
-        raise ManifestError(f"manifest {path} does not say where its files are: {how} a root")
-    return (path.resolve().parent / Path(default).expanduser()).resolve()
+    chosen = given or (root_named(stated) if stated else None)
+    if chosen is None:
+        if not default:
+            how = f"set {variable} or give" if variable else "give"
+            raise ManifestError(f"manifest {path} does not say where its files are: {how} a root")
+        chosen = root_named(default)
+        if isinstance(chosen, Path):
+            chosen = path.resolve().parent / chosen
+    return chosen.expanduser().resolve() if isinstance(chosen, Path) else chosen
