@@ -61,6 +61,12 @@ root_option = click.option(
     help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
     "none. Default: as the manifest says, else spectra-demo with the weights demo.",
 )
+@click.option(
+    "--keep-tokens",
+    is_flag=True,
+    help="Keep the tokens of every observation, as keep_tokens does in a release of the manifest: "
+    "encode-tokens then needs no pixels.",
+)
 @root_option
 def build(
     manifest: Path,
@@ -71,6 +77,7 @@ def build(
     gpus_per_task: float,
     weights: str,
     native_weights: str | None,
+    keep_tokens: bool,
     root: Path | None,
 ) -> None:
     """Build an index, or bring it up to date; goes on where an earlier build stopped.
@@ -80,6 +87,7 @@ def build(
     """
     from indexer.build import build as build_index
     from indexer.build import encode
+    from indexer.kept_tokens import keeping_tokens
     from indexer.manifests import load_manifest
     from indexer.reports import totals_text
     from indexer.runners.job_array import parse_slice
@@ -94,6 +102,8 @@ def build(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--shard'") from error
     loaded = load_manifest(manifest, root=root)
+    if keep_tokens:
+        loaded = keeping_tokens(loaded)
     tools = Tools(open_encoder=open_weights)
     with progress_bar("planning") as bar, Stop() as stop:
         where = _runner(runner, jobs, gpus_per_task, stop)
