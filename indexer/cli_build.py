@@ -80,6 +80,12 @@ root_option = click.option(
     help="Encode spectra with the universal spectral tokenizer, too: spectra-demo, a directory, or "
     "none. Default: as the manifest says, else spectra-demo with the weights demo.",
 )
+@click.option(
+    "--keep-tokens",
+    is_flag=True,
+    help="Keep the tokens of every observation, as keep_tokens does in a release of the manifest: "
+    "encode-tokens then needs no pixels.",
+)
 @root_option
 @click.option(
     "--log-json",
@@ -97,6 +103,7 @@ def build(
     gpus_per_task: float,
     weights: str,
     native_weights: str | None,
+    keep_tokens: bool,
     root: "Path | RemoteRoot | None",
     log_json: Path | None,
 ) -> None:
@@ -108,6 +115,7 @@ def build(
     """
     from indexer.build import build as build_index
     from indexer.build import encode
+    from indexer.kept_tokens import keeping_tokens
     from indexer.manifests import load_manifest
     from indexer.reports import totals_text
     from indexer.run_log import RunLog, run_report, write_report
@@ -123,6 +131,8 @@ def build(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="'--shard'") from error
     loaded = load_manifest(manifest, root=root)
+    if keep_tokens:
+        loaded = keeping_tokens(loaded)
     tools = Tools(open_encoder=open_weights)
     with progress_bar("planning") as bar, Stop() as stop:
         where = _runner(runner, jobs, gpus_per_task, stop)

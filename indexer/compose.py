@@ -24,6 +24,7 @@ from indexer.index_model import (
     SpaceInfo,
     bit_of,
 )
+from indexer.kept_tokens import write_tokens
 from indexer.layout import (
     calibration_file,
     encoder_file,
@@ -117,6 +118,8 @@ class Composer:
         assembled = assemble(self.root, unit, name, staged, self.builder)
         if brought is not None:
             write_facts(self.root, unit, brought, staged, assembled.origin)
+        else:
+            write_tokens(self.root, unit, staged, assembled.origin, self.encoder.identity)
         self.drafts[name] = Draft(name, unit, None, assembled, {}, coded)
 
     def rows(self, name: str) -> pa.Table:

@@ -144,6 +144,16 @@ def brought_file(segment: str) -> str:
     return f"{segment}/vectors.json"
 
 
+def tokens_file(segment: str, key: str) -> str:
+    """Return the tokens of a segment under one token key, in row order."""
+    return f"{segment}/tokens/{key}.npy"
+
+
+def tokenizers_file(segment: str) -> str:
+    """Return whose the tokens of a segment are; only there if these are kept."""
+    return f"{segment}/tokens/tokenizers.json"
+
+
 def segment_space_dir(segment: str, space: str) -> str:
     """Return where everything of a segment in one space lies."""
     return f"{segment}/spaces/{_checked(space)}"

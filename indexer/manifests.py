@@ -189,6 +189,9 @@ class ReleaseManifest(_Model):
     keep_vectors
         What is kept of its vectors to rank answers by: ``float16``, or at the largest scale
         ``8-bit``, half of that.
+    keep_tokens
+        Whether the tokens of its observations are kept: another model with the same tokenizers, or
+        another pooling, then needs no pixels. 1.2 kB a picture, 0.5 kB a spectrum.
     simulated
         Whether the data are simulated; shown with every object.
     count, homepage, licence, citation, acknowledgement
@@ -221,6 +224,7 @@ class ReleaseManifest(_Model):
     keep_vectors: Literal["float16", "8-bit"] = Field(
         default="float16", exclude_if=lambda value: value == "float16"
     )
+    keep_tokens: bool = Field(default=False, exclude_if=lambda value: not value)
     simulated: bool = False
     count: PublishedCount | None = None
     homepage: str = ""
@@ -241,6 +245,8 @@ class ReleaseManifest(_Model):
             raise ValueError(
                 "vectors come without observations: leave native, catalogue and preview out"
             )
+        if self.keep_tokens and not self.has_tokens:
+            raise ValueError("only observations that AION-1 encodes have tokens to keep")
         if self.vectors is not None:
             self.vectors.check(self.survey, self.files)
         elif self.native is not None:
@@ -266,6 +272,11 @@ class ReleaseManifest(_Model):
             if unknown:
                 raise ValueError(f"unknown bands in preview: {', '.join(sorted(unknown))}")
         return self
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether AION-1 encodes its observations."""
+        return self.vectors is None and self.native is None
 
     @property
     def modality(self) -> str:

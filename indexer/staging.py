@@ -68,6 +68,10 @@ class Staged:
         """Return the raw float32 vectors of a modality, in the order of the records with it."""
         return self.folder / f"vectors-{modality}.npy"
 
+    def tokens_path(self, key: str) -> Path:
+        """Return the tokens of all records under a token key, where tokens are kept."""
+        return self.folder / f"tokens-{key}.npy"
+
 
 def hashes_of(root: Path, partition: Partition) -> dict[str, str]:
     """Return the SHA-256 of every file of a partition, by path."""

@@ -26,7 +26,7 @@ from tests.indexer.small_sky import (
     xp_of,
 )
 
-COMMANDS = ("plan", "build", "verify", "info", "search", "export")
+COMMANDS = ("plan", "build", "verify", "info", "search", "export", "encode-tokens")
 
 
 def run(*arguments: object) -> Result:
