@@ -1,6 +1,5 @@
 """All caching of the page: the open index, this session's encoded files, estimates."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import streamlit as st
 
 from app.properties import Estimate
 from app.state import FileAsked
+from app.uploaded import written
 from indexer import (
     PropertyReader,
     Query,
@@ -79,10 +79,7 @@ def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query
         With the reason why the file cannot be read, or not be encoded.
     """
     del index_id  # part of the cache's key only
-    with tempfile.TemporaryDirectory(prefix="aion-search-") as folder:
-        # The name is a stranger's: only its last part may name a file here.
-        path = Path(folder) / (Path(asked.name.replace("\\", "/")).name or "upload")
-        path.write_bytes(asked.content)
+    with written([(asked.name, asked.content)]) as (path,):
         if asked.kind == "image":
             upload = read_image_file([path])
         else:
