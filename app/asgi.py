@@ -9,14 +9,14 @@ import streamlit as st
 from starlette.routing import Mount
 
 from app.api import create_api
-from app.resources import open_current
+from app.resources import open_unseen
 from app.settings import read_settings
 from indexer.search import Searcher
 
 
 def _open_searcher() -> Searcher:
     settings = read_settings()
-    return open_current(settings.index_dir, settings.weights)
+    return open_unseen(settings.index_dir, settings.weights)
 
 
 # Streamlit finds it by its name; the path is whole because that is not run from here always.

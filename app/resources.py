@@ -27,6 +27,7 @@ __all__ = [
     "estimates_of",
     "examples",
     "open_current",
+    "open_unseen",
     "property_reader",
     "query_of_file",
     "reconstruction_of",
@@ -43,14 +44,20 @@ def open_current(index_dir: Path, weights: str | None) -> Searcher:
     IndexerError
         If there is no index that can be served.
     """
-    try:
-        stamp = (index_dir / "index.json").stat().st_mtime_ns
-    except OSError:
-        stamp = 0
-    return _open(str(index_dir), weights, stamp)
+    return _open_shown(str(index_dir), weights, _stamp(index_dir / "index.json"))
+
+
+def open_unseen(index_dir: Path, weights: str | None) -> Searcher:
+    """Return the very same searcher where there is no page that could say that it is opened."""
+    return _open(str(index_dir), weights, _stamp(index_dir / "index.json"))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the index …")
+def _open_shown(index_dir: str, weights: str | None, stamp: int) -> Searcher:
+    return _open(index_dir, weights, stamp)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _open(index_dir: str, weights: str | None, stamp: int) -> Searcher:
     del stamp  # part of the cache's key only
     return open_searcher(Path(index_dir), weights=weights)
