@@ -104,7 +104,9 @@ def test_the_votable_says_what_its_columns_are(api):
     table = votable.parse(io.BytesIO(answer.content)).get_first_table()
     ucds = {field.name: field.ucd for field in table.fields}
     assert ucds["ra_deg"] == "pos.eq.ra;meta.main"
-    assert "receipt" in {info.name for info in votable.parse(io.BytesIO(answer.content)).resources[0].infos}
+    assert "receipt" in {
+        info.name for info in votable.parse(io.BytesIO(answer.content)).resources[0].infos
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from app.rest.answers import ENDPOINTS
@@ -18,7 +18,7 @@ GOLDEN = Path(__file__).resolve().parents[2] / "docs/openapi.json"
 HELD = {
     **dict.fromkeys(
         ("object", "key", "also", "not"),
-        (key_of("demo-sdss", 3), key_of("demo-legacysurvey", 5), SHARED_ID, "nobody", "a/b", ".."),
+        (key_of("demo-sdss", 3), key_of("demo-legacysurvey", 5), SHARED_ID, "nobody", "a/b"),
     ),
     "position": ("150 0", "150.05 -0.02", "10:00:00 +00:00:00", "nowhere"),
     "where": ("redshift<1", "has(image)", "|b|>20", "moc(", "redshift>2; redshift<1"),
@@ -111,7 +111,10 @@ def _requests():
 def test_whatever_is_asked_is_answered_as_described(api, asked):
     path, operation, values = asked
     if "{key}" in path:
-        path = path.replace("{key}", quote(str(values.pop("key")), safe=""))
+        key = str(values.pop("key"))
+        # Clients leave such parts out of a path before they send it.
+        assume(key not in (".", ".."))
+        path = path.replace("{key}", quote(key, safe=""))
     params = {name: value for name, value in values.items() if value is not None}
     answer = api.get(path, params=params)
     responses = operation["responses"]

@@ -84,9 +84,11 @@ def test_hits_of_several_examples(client):
 def test_hits_of_a_file(client, api_searcher, tmp_path):
     path = tmp_path / 'my "own" spectrum é.ecsv'
     path.write_bytes(_spectrum_file())
-    upload = read_spectrum_file([path], medium="vacuum")
+    upload = read_spectrum_file([path], survey="sdss", medium="vacuum")
     known = api_searcher.search(api_searcher.query_upload(upload), SearchOptions(k=4))
-    told = client.neighbours_of_file("spectrum", [path], SearchOptions(k=4), medium="vacuum")
+    told = client.neighbours_of_file(
+        "spectrum", [path], SearchOptions(k=4), survey="sdss", medium="vacuum"
+    )
     np.testing.assert_array_equal(told.key, known.key)
     np.testing.assert_array_equal(told.score, known.score)
     assert told.query.sha256 == known.query.sha256
@@ -113,13 +115,13 @@ def test_errors_are_those_of_the_searcher(client, tmp_path):
     assert ambiguous.value.candidates == (f"demo-desi:{SHARED_ID}", f"demo-hsc:{SHARED_ID}")
     with pytest.raises(UnknownObjectError, match="no object of this index is called"):
         client.object("nobody/..")
-    with pytest.raises(QueryError, match="a filter is"):
-        client._found({"object": ASKED, "where": "what"}, SearchOptions(), (), (), False, None)
+    with pytest.raises(QueryError, match="is no release of this index"):
+        client.neighbours(ASKED, SearchOptions(releases=("nowhere",)))
     letter = tmp_path / "letter.fits"
     letter.write_text("SIMPLE  = not")
     with pytest.raises(ReadError, match=r"letter\.fits"):
         client.neighbours_of_file("image", [letter])
-    with pytest.raises(ReadError, match="absent.fits: cannot be read"):
+    with pytest.raises(ReadError, match=r"absent\.fits: cannot be read"):
         client.neighbours_of_file("image", [tmp_path / "absent.fits"])
     with pytest.raises(ClientError, match="at most 2000 bytes") as large:
         client.neighbours_of_vector(np.linspace(0.1, 1.0, 1000), "image")
