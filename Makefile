@@ -1,4 +1,5 @@
 # make demo   environment, requirements, simulated sky, index, page at http://localhost:8501
+#             and API at http://localhost:8501/api/v1
 # make index  the same without the page
 # make test   environment with test extras, whole suite
 # make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
@@ -28,7 +29,7 @@ QUALITY_SEED ?= 2024
 
 demo: index
 	AION_SEARCH_INDEX=$(DEMO)/index AION_SEARCH_LABELS=$(DEMO)/sky/labels.parquet \
-		$(BIN)/python -m streamlit run app/main.py --server.port 8501
+		$(BIN)/python -m streamlit run app/asgi.py --server.port 8501
 
 index: $(VENV)/run.done $(DEMO)/sky/labels.parquet
 	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky --jobs $(JOBS)

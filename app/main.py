@@ -1,4 +1,4 @@
-"""Page set-up and navigation: `python -m streamlit run app/main.py` from the repository's root."""
+"""Page set-up and navigation; `app/asgi.py` serves it, with the API beside it."""
 
 from pathlib import Path
 

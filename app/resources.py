@@ -1,6 +1,5 @@
 """All caching of the page: the open index, this session's encoded files, estimates."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import streamlit as st
 
 from app.properties import Estimate
 from app.state import FileAsked
+from app.uploaded import written
 from indexer import (
     PropertyReader,
     Query,
@@ -27,6 +27,7 @@ __all__ = [
     "estimates_of",
     "examples",
     "open_current",
+    "open_unseen",
     "property_reader",
     "query_of_file",
     "reconstruction_of",
@@ -43,14 +44,20 @@ def open_current(index_dir: Path, weights: str | None) -> Searcher:
     IndexerError
         If there is no index that can be served.
     """
-    try:
-        stamp = (index_dir / "index.json").stat().st_mtime_ns
-    except OSError:
-        stamp = 0
-    return _open(str(index_dir), weights, stamp)
+    return _open_shown(str(index_dir), weights, _stamp(index_dir / "index.json"))
+
+
+def open_unseen(index_dir: Path, weights: str | None) -> Searcher:
+    """Return the very same searcher where there is no page that could say that it is opened."""
+    return _open(str(index_dir), weights, _stamp(index_dir / "index.json"))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the index …")
+def _open_shown(index_dir: str, weights: str | None, stamp: int) -> Searcher:
+    return _open(index_dir, weights, stamp)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _open(index_dir: str, weights: str | None, stamp: int) -> Searcher:
     del stamp  # part of the cache's key only
     return open_searcher(Path(index_dir), weights=weights)
@@ -79,10 +86,7 @@ def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query
         With the reason why the file cannot be read, or not be encoded.
     """
     del index_id  # part of the cache's key only
-    with tempfile.TemporaryDirectory(prefix="aion-search-") as folder:
-        # The name is a stranger's: only its last part may name a file here.
-        path = Path(folder) / (Path(asked.name.replace("\\", "/")).name or "upload")
-        path.write_bytes(asked.content)
+    with written([(asked.name, asked.content)]) as (path,):
         if asked.kind == "image":
             upload = read_image_file([path])
         else:

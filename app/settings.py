@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from app.rest.limits import Limits
 
 __all__ = ["DEFAULT_INDEX", "Settings", "read_settings"]
 
@@ -23,11 +25,15 @@ class Settings:
     labels
         Tables of labels for properties from neighbours: ``AION_SEARCH_LABELS``, several joined as
         in ``PATH``. The catalogue's own columns need none.
+    limits
+        What clients of the API are allowed: ``AION_SEARCH_API_PER_MINUTE`` requests of one
+        address, ``AION_SEARCH_API_SEARCHES`` at once.
     """
 
     index_dir: Path
     weights: str | None
     labels: tuple[Path, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -40,4 +46,17 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         index_dir=Path(index).expanduser() if index else DEFAULT_INDEX,
         weights=weights or None,
         labels=tuple(Path(each.strip()).expanduser() for each in labels if each.strip()),
+        limits=Limits(
+            per_minute=_count(values, "AION_SEARCH_API_PER_MINUTE", Limits.per_minute),
+            searches=_count(values, "AION_SEARCH_API_SEARCHES", Limits.searches),
+        ),
     )
+
+
+def _count(values: Mapping[str, str], name: str, default: int) -> int:
+    text = values.get(name, "").strip()
+    if not text:
+        return default
+    if not (text.isdecimal() and 1 <= int(text) <= 1_000_000):
+        raise ValueError(f"{name} must be a whole number from 1 to 1000000, got {text!r}")
+    return int(text)

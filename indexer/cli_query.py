@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.examples import examples_query
+from indexer.examples import with_examples
 from indexer.native_queries import SPECTRUM_SPACES
 from indexer.queries import Query
 
@@ -217,19 +217,11 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:
     """Return the query that was asked for; files are read and encoded."""
-    query = _joined(searcher, asked)
-    return query if asked.space is None else searcher.in_space(query, asked.space)
-
-
-def _joined(searcher: "Searcher", asked: Asked) -> Query:
     first = _first_of(searcher, asked)
-    if not (asked.also or asked.against):
-        return first
-    return examples_query(
-        [first, *(searcher.query_object(key) for key in asked.also)],
-        [searcher.query_object(key) for key in asked.against],
-        method="probe" if asked.probe else "mean",
+    query = with_examples(
+        searcher.query_object, first, asked.also, asked.against, probe=asked.probe
     )
+    return query if asked.space is None else searcher.in_space(query, asked.space)
 
 
 def _first_of(searcher: "Searcher", asked: Asked) -> Query:
@@ -238,10 +230,15 @@ def _first_of(searcher: "Searcher", asked: Asked) -> Query:
     if asked.position is not None:
         return searcher.query_position(asked.position, asked.radius)
     # Imported here: only files need the readers.
-    from indexer.readers.uploads import read_image_file, read_spectrum_file, read_xp_file
+    from indexer.readers.uploads import (
+        bands_of,
+        read_image_file,
+        read_spectrum_file,
+        read_xp_file,
+    )
 
     if asked.image:
-        bands = None if asked.bands is None else _bands(asked.bands)
+        bands = None if asked.bands is None else bands_of(asked.bands)
         return searcher.query_upload(
             read_image_file(
                 asked.image,
@@ -264,9 +261,3 @@ def _first_of(searcher: "Searcher", asked: Asked) -> Query:
         )
     assert asked.xp is not None
     return searcher.query_upload(read_xp_file(asked.xp, source_id=asked.target_id))
-
-
-def _bands(text: str) -> list[str]:
-    """Read ``g,r,z``, or ``grz`` where every band is one letter."""
-    named = [band for band in text.replace(",", " ").split() if band]
-    return list(named[0]) if len(named) == 1 and named[0].isalpha() and len(named[0]) < 6 else named

@@ -27,8 +27,11 @@ from indexer.hits import Hits
 if TYPE_CHECKING:
     from astropy.table import Table
 
+    from indexer.cone import Around
+
 __all__ = [
     "FORMATS",
+    "MEDIA_TYPES",
     "arrow_table",
     "format_of",
     "render_hits",
@@ -51,6 +54,16 @@ SUFFIXES = {
 }
 FORMATS = ("csv", "ecsv", "fits", "votable", "parquet", "json")
 
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "ecsv": "text/x-ecsv",
+    "fits": "application/fits",
+    "votable": "application/x-votable+xml",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+}
+"""What each format is called in HTTP. ECSV has no registered name."""
+
 
 def format_of(path: Path) -> str:
     """Return the format that the name of a file asks for.
@@ -68,13 +81,13 @@ def format_of(path: Path) -> str:
         ) from None
 
 
-def render_hits(hits: Hits, file_format: str) -> bytes:
+def render_hits(hits: "Hits | Around", file_format: str) -> bytes:
     """Return an answer as the bytes of a file.
 
     Parameters
     ----------
     hits
-        The answer; it may be empty.
+        The answer, a list of neighbours or of the objects around a position; it may be empty.
     file_format
         One of `FORMATS`.
 

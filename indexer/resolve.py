@@ -7,7 +7,7 @@ from typing import Any, overload
 import numpy as np
 
 from aion_encoder.observations import MODALITIES
-from indexer.errors import AmbiguousError, QueryError, SearchError
+from indexer.errors import AmbiguousError, QueryError, SearchError, UnknownObjectError
 from indexer.identifiers import find_objects
 from indexer.index_file import Index, Segment
 from indexer.index_model import NATIVE, bit_of, bits_of
@@ -17,7 +17,9 @@ from indexer.positions import Position, parse_position
 from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
 
 __all__ = [
+    "LARGEST_RADIUS_ARCSEC",
     "around",
+    "checked_radius",
     "indexed_query",
     "modalities_of",
     "releases_in",
@@ -87,17 +89,17 @@ def resolve_key(index: Index, release: str, object_id: str) -> tuple[Segment, in
 
     Raises
     ------
-    QueryError
+    UnknownObjectError
         If there is no such release or object.
     """
     if release not in index.releases:
-        raise QueryError(
+        raise UnknownObjectError(
             f"{release!r} is no release of this index; it has: {', '.join(index.releases)}"
         )
     segment = index.segment(release)
     row = segment.row_of(object_id)
     if row is None:
-        raise QueryError(f"release {release!r} has no object {object_id!r}")
+        raise UnknownObjectError(f"release {release!r} has no object {object_id!r}")
     return segment, row
 
 
@@ -106,7 +108,7 @@ def resolve_object(index: Index, text: str) -> Query:
 
     Raises
     ------
-    QueryError
+    UnknownObjectError
         If none has that name.
     AmbiguousError
         If several have; they are in `candidates`.
@@ -114,7 +116,7 @@ def resolve_object(index: Index, text: str) -> Query:
     directories = [SegmentDirectory(index.segment(name)) for name in index.releases]
     found = find_objects(text, directories)
     if not found:
-        raise QueryError(f"no object of this index is called {text.strip()!r}")
+        raise UnknownObjectError(f"no object of this index is called {text.strip()!r}")
     if len(found) > 1:
         keys = [f"{release}:{object_id}" for release, object_id in found]
         shown = ", ".join(keys[:SHOWN_CANDIDATES])
@@ -146,15 +148,11 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     radius = radius_arcsec
     if radius is None:
         radius = max(DEFAULT_RADIUS_ARCSEC, position.precision_arcsec)
-    if not 0.0 < radius <= LARGEST_RADIUS_ARCSEC:
-        raise QueryError(
-            f"the radius must be more than 0 and at most {LARGEST_RADIUS_ARCSEC:g} arcsec, got "
-            f"{radius:g}"
-        )
+    checked_radius(radius)
     near = list(around(index, position.ra_deg, position.dec_deg, max(radius, LOOK_FURTHER_ARCSEC)))
     inside = [each for each in near if each[0] <= radius]
     if not inside:
-        raise QueryError(_nothing_near(position, radius, near))
+        raise UnknownObjectError(_nothing_near(position, radius, near))
     away, key, segment, row = inside[0]
     read_as = {
         "position": f"{position.ra_deg:.6f} {position.dec_deg:+.6f}, read as {position.notation}",
@@ -187,9 +185,26 @@ def resolve_text(index: Index, text: str) -> Query:
         looks_like_one = any(
             word in str(not_a_position) for word in ("must lie", "must be", "can have decimals")
         )
-        reason = not_a_position if looks_like_one and " " in text.strip() else not_an_object
-        raise QueryError(str(reason)) from None
+        raise (
+            not_a_position if looks_like_one and " " in text.strip() else not_an_object
+        ) from None
     return resolve_position(index, text)
+
+
+def checked_radius(arcsec: float) -> float:
+    """Return a radius on the sky.
+
+    Raises
+    ------
+    QueryError
+        If it is not between 0 and a degree.
+    """
+    if not 0.0 < arcsec <= LARGEST_RADIUS_ARCSEC:
+        raise QueryError(
+            f"the radius must be more than 0 and at most {LARGEST_RADIUS_ARCSEC:g} arcsec, got "
+            f"{arcsec:g}"
+        )
+    return arcsec
 
 
 def around(

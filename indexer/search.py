@@ -11,6 +11,7 @@ from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
 from indexer.calibration import ANY_RELEASE
+from indexer.cone import Around, objects_around
 from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
 from indexer.finding import Search
@@ -20,7 +21,7 @@ from indexer.index_file import Index, Segment, open_index
 from indexer.index_model import NATIVE, modality_of
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
-from indexer.options import SearchOptions
+from indexer.options import LARGEST_K, SearchOptions
 from indexer.passing import Passing
 from indexer.queries import Query
 from indexer.receipts import receipt_of
@@ -252,6 +253,10 @@ class Searcher:
             "licence": segment.info.licence,
             "links": links_out(segment, row),
         }
+
+    def cone(self, text: str, radius_arcsec: float, limit: int = LARGEST_K) -> Around:
+        """Return the objects around a position; see `indexer.cone.objects_around`."""
+        return objects_around(self.index, text, radius_arcsec, limit)
 
     def preview(self, key: str, modality: str | None = None) -> "Preview | None":
         """Return the picture or the short spectrum of an object; None if the index has none."""

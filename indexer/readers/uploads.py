@@ -17,7 +17,7 @@ from indexer.readers.image_files import ImageOptions, find_image
 from indexer.readers.spectrum_files import find_spectra, redrock_beside
 from indexer.readers.xp_files import find_xp
 
-__all__ = ["Upload", "read_image_file", "read_spectrum_file", "read_xp_file"]
+__all__ = ["Upload", "bands_of", "read_image_file", "read_spectrum_file", "read_xp_file"]
 
 LISTED = 20
 """Identifiers listed when a file holds several objects and none was chosen."""
@@ -98,6 +98,12 @@ def read_image_file(
         survey, pixel_scale_arcsec, None if bands is None else tuple(bands), zero_point
     )
     return _upload([find_image(contents, options)], contents, None)
+
+
+def bands_of(text: str) -> list[str]:
+    """Read ``g,r,z``, or ``grz`` where every band is one letter."""
+    named = [band for band in text.replace(",", " ").split() if band]
+    return list(named[0]) if len(named) == 1 and named[0].isalpha() and len(named[0]) < 6 else named
 
 
 def read_spectrum_file(
