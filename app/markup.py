@@ -66,6 +66,7 @@ STYLE = """
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .hit-facts { min-height: 1.1rem; opacity: .8; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
+.folded { font-size: .76rem; opacity: .8; cursor: help; }
 .bridge { font-size: .72rem; padding: .05rem .4rem; border-radius: 999px; cursor: help;
   white-space: nowrap; background: color-mix(in srgb, currentColor 9%, transparent); }
 .bridge.linked { background: color-mix(in srgb, #1f9d6b 20%, transparent); }
@@ -170,6 +171,11 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
     )
     through = escape(card.via)
     via = f'<span class="via" title="{through}">via {through}</span>' if through else ""
+    others = (
+        f'<div class="folded" title="{escape(card.folded_title)}">{escape(card.folded)}</div>'
+        if card.folded
+        else ""
+    )
     shown = f"{card.score} · {card.percentile}" if card.percentile else card.score
     kind = card.bridge if card.bridge in ("linked", "aligned") else "same"
     return (
@@ -181,6 +187,7 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
         f'<div title="{escape(card.key)}"><div class="hit-release">{escape(card.release)}</div>'
         f'<div class="hit-key">{escape(card.object_id)}</div></div>'
         f'<div class="hit-facts" title="{escape(card.facts)}">{escape(card.facts) or "—"}</div>'
+        f"{others}"
         f'<div class="hit-foot"><span class="bridge {kind}" title="{escape(card.bridge_title)}">'
         f"{escape(card.bridge)}</span>{via}{anchor}</div></article>"
     )

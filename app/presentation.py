@@ -22,6 +22,7 @@ __all__ = [
     "count_words",
     "encoder_words",
     "facts_words",
+    "folded_words",
     "headline",
     "index_sentence",
     "is_demonstration",
@@ -82,6 +83,8 @@ class Card:
     via: str
     modality: str
     link: str
+    folded: str = ""
+    folded_title: str = ""
 
     @property
     def name(self) -> str:
@@ -215,7 +218,14 @@ def _card(hits: Hits, row: int) -> Card:
         via=via,
         modality=modality,
         link=str(hits.link[row]),
+        folded=folded_words(int(hits.folded[row])),
+        folded_title="Within 2 arcsec: " + str(hits.folded_keys[row]).replace(";", ", "),
     )
+
+
+def folded_words(count: int) -> str:
+    """Return how many other hits one stands for; nothing where it stands for itself."""
+    return f"+ {count} more here" if count else ""
 
 
 def is_demonstration(info: IndexInfo) -> bool:

@@ -26,6 +26,7 @@ from indexer import (
 __all__ = [
     "estimates_of",
     "examples",
+    "known_classes",
     "open_current",
     "property_reader",
     "query_of_file",
@@ -67,6 +68,13 @@ def examples(_searcher: Searcher, index_id: str, seed: int) -> dict[str, tuple[s
         if len(chosen) < EXAMPLES_PER_RELEASE and _searcher.preview(key) is not None:
             chosen.append(key)
     return {release: tuple(found[release]) for release in sorted(found) if found[release]}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
+    """Return classes to choose from."""
+    del index_id  # part of the cache's key only
+    return _searcher.texts("object_class")
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")

@@ -5,16 +5,22 @@ button) takes the question from the address bar instead.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
-from app.address import SAME, Address, parse
+from app.address import MAX_WHERE, SAME, Address, parse
+from app.narrowing import Narrowing, filters_of, narrowing_of
+from indexer import Filters, QueryError, parse_filters
 
 __all__ = [
     "BRIDGE",
     "CHOSEN",
     "COUNT",
     "FILES_OPEN",
+    "FOLD",
+    "NARROW",
+    "OTHER_SOURCES",
     "QUESTION",
     "SPACE",
     "TARGET",
@@ -23,12 +29,18 @@ __all__ = [
     "asked_file",
     "choose",
     "current",
+    "filters",
     "forget_file",
+    "narrow",
+    "narrowed",
     "publish",
     "question_changed",
     "restore",
+    "set_filters",
+    "take",
     "touched",
     "uploader_key",
+    "wrong_filters",
 ]
 
 QUESTION = "question"
@@ -38,6 +50,14 @@ BRIDGE = "bridge"
 SPACE = "space"
 FILES_OPEN = "files_open"
 CHOSEN = "chosen_object"
+FOLD = "fold"
+OTHER_SOURCES = "other_sources"
+NARROW = "narrow:"
+"""Begins the key of every control of filters; a range has two, ending in ``:low``, ``:high``."""
+
+_WHERE = "where"
+_RANGES = ("redshift", "magnitude")
+_WRONG = "where_refused"
 _TOUCHED = "touched"
 _PUBLISHED = "published"
 _GENERATION = "upload_generation"
@@ -73,7 +93,9 @@ def restore() -> tuple[str, ...]:
     """Take the question from the address where it changed there; return remarks about it."""
     params = dict(st.query_params.items())
     used = st.session_state.pop(_TOUCHED, False)
-    if used or params == st.session_state.get(_PUBLISHED):
+    # Another page's visit takes the controls' values with it.
+    here = QUESTION in st.session_state
+    if used or (here and params == st.session_state.get(_PUBLISHED)):
         return ()
     address, remarks = parse(params)
     st.session_state[QUESTION] = address.question
@@ -81,6 +103,9 @@ def restore() -> tuple[str, ...]:
     st.session_state[COUNT] = address.k
     st.session_state[BRIDGE] = address.bridge
     st.session_state[SPACE] = address.space
+    st.session_state[FOLD] = address.fold
+    st.session_state[OTHER_SOURCES] = address.other_sources
+    set_filters(parse_filters(address.where))
     st.session_state[_PUBLISHED] = params
     if address.question:
         forget_file()
@@ -96,7 +121,82 @@ def current() -> Address:
         k=int(state.get(COUNT) or Address().k),
         bridge=state.get(BRIDGE) or "auto",
         space=state.get(SPACE) or Address().space,
+        where=filters().text,
+        fold=bool(state.get(FOLD)),
+        other_sources=bool(state.get(OTHER_SOURCES)),
     )
+
+
+def filters() -> Filters:
+    """Return the filters as they were last understood."""
+    return parse_filters(st.session_state.get(_WHERE, ""))
+
+
+def set_filters(chosen: Filters) -> None:
+    """Take these filters; their controls are filled in anew."""
+    st.session_state[_WHERE] = chosen.text
+    st.session_state.pop(_WRONG, None)
+    for key in [key for key in st.session_state if str(key).startswith(NARROW)]:
+        del st.session_state[key]
+
+
+def narrow() -> None:
+    """Fill in those controls of filters that have no value yet."""
+    for key, value in _controls(narrowing_of(filters())).items():
+        st.session_state.setdefault(key, value)
+
+
+def narrowed() -> None:
+    """Take the filters from their controls."""
+    shown = _controls(narrowing_of(filters()))
+    shown |= {key: st.session_state[key] for key in shown if key in st.session_state}
+    values = {key.removeprefix(NARROW): value for key, value in shown.items()}
+    several = {name: tuple(values[name]) for name in ("releases", "modalities", "classes")}
+    ranges = {name: (values[f"{name}:low"], values[f"{name}:high"]) for name in _RANGES}
+    texts = {name: values[name] or "" for name in ("cone", "moc", "more")}
+    take(
+        Narrowing(
+            **several,
+            **ranges,
+            **texts,
+            good_redshift=values["good_redshift"],
+            latitude_deg=values["latitude_deg"],
+        )
+    )
+
+
+def take(narrowing: Narrowing) -> None:
+    """Take the filters of a narrowing; what cannot be read changes nothing but is said."""
+    touched()
+    try:
+        chosen = filters_of(narrowing)
+    except QueryError as error:
+        st.session_state[_WRONG] = str(error)
+        return
+    size = len(chosen.text)
+    if size > MAX_WHERE:
+        st.session_state[_WRONG] = (
+            f"the filters have {size:,} characters, and an address holds {MAX_WHERE:,}: make the "
+            "coverage map coarser, or give it to `python -m indexer search --where`"
+        )
+        return
+    set_filters(chosen)
+
+
+def wrong_filters() -> str:
+    """Return why the controls of filters could not be read; empty where they could."""
+    return str(st.session_state.get(_WRONG, ""))
+
+
+def _controls(narrowing: Narrowing) -> dict[str, Any]:
+    """Return the value of every control of filters by its key."""
+    values: dict[str, Any] = {}
+    for name, value in vars(narrowing).items():
+        if name in _RANGES:
+            values[f"{name}:low"], values[f"{name}:high"] = value
+        else:
+            values[name] = list(value) if isinstance(value, tuple) else value
+    return {NARROW + name: value for name, value in values.items()}
 
 
 def publish(address: Address) -> None:

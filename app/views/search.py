@@ -13,6 +13,7 @@ from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
 from app.widgets.files import draw_uploads
 from app.widgets.masthead import draw_masthead
+from app.widgets.narrowing import draw_conditions, draw_narrowing
 from app.widgets.neighbours import draw_neighbours
 from app.widgets.pictures import overlay_of
 from app.widgets.problems import (
@@ -81,6 +82,7 @@ def draw() -> None:
     draw_remarks(remarks)
     with left:
         draw_options(modalities_in(info), query.modality if query else None, spaces)
+        draw_narrowing(searcher, info, query)
         if query is None:
             st.markdown(index_sentence(info))
     state.publish(state.current())
@@ -126,7 +128,17 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
     hits, refusal = None, ""
     try:
-        hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
+        hits = searcher.search(
+            query,
+            SearchOptions(
+                k=asked.k,
+                to=to,
+                bridge=asked.bridge,
+                exclude_source=asked.other_sources,
+                filters=state.filters(),
+                fold_duplicates=asked.fold,
+            ),
+        )
     except IndexerError as error:
         refusal = str(error)
     verdict = None if hits is None else verdict_of(query, hits)
@@ -134,6 +146,7 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     with left:
         place = draw_query(searcher, query, preview, verdict)
     with right:
+        draw_conditions(state.filters())
         if hits is None:
             draw_problem(refusal)
         else:
@@ -158,7 +171,7 @@ def _draw_hits(
         st.markdown(f"#### {title}", anchors=False, width="stretch")
         if len(hits):
             draw_bridge(searcher, query, hits)
-            draw_downloads(hits)
+            draw_downloads(searcher, hits)
     draw_verdict_warning(verdict, of_file=file is not None)
     # Above the neighbours, but drawn after them: an open panel must not hold them up.
     properties = st.container()

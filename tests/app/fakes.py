@@ -140,7 +140,18 @@ class FakeSearcher:
         self.spectrum_px = 640
         releases = {
             name: SimpleNamespace(
-                title=f"{name}, invented", simulated=True, indexed=600, vectors={kind: 600}
+                title=f"{name}, invented",
+                simulated=True,
+                indexed=600,
+                read=603,
+                rejected=3,
+                vectors={kind: 600},
+                licence="MIT (invented)",
+                homepage="",
+                acknowledgement="",
+                citation="",
+                magnitude_band="r",
+                links=(),
             )
             for name, kind in MODALITIES.items()
         }
@@ -169,7 +180,16 @@ class FakeSearcher:
         return [] if key.startswith("demo-gaia") else ["demo-gaia:44"]
 
     def object(self, key: str) -> dict[str, Any]:
-        return {"key": key, "links": [{"label": "Legacy viewer", "url": LINK}]}
+        links = [{"label": "Legacy viewer", "url": LINK}]
+        return {"key": key, "magnitude": 18.25, "links": links}
+
+    def columns(self) -> dict[str, str]:
+        kinds = {"redshift": "number", "magnitude": "number", "redshift_ok": "flag"}
+        return {**kinds, "object_class": "text", "seeing": "number"}
+
+    def texts(self, column: str) -> list[str]:
+        assert column == "object_class"
+        return ["GALAXY", "QSO", "STAR"]
 
     def query_text(self, text: str) -> Query:
         self.asked.append(("text", text))
@@ -233,6 +253,8 @@ class FakeSearcher:
         to = options.to or query.modality
         if to == "photometry":
             raise SearchError("this index holds no photometry")
+        if "nonsense" in options.filters.text:
+            raise QueryError("this index has no column 'nonsense'; filters know redshift")
         if query.space and options.bridge == "aligned" and to != query.modality:
             raise SearchError(f"the space {query.space!r} is not aligned with {to}")
         bridge = "same"
@@ -240,6 +262,9 @@ class FakeSearcher:
             bridge = "aligned" if options.bridge == "auto" else options.bridge
         self.searched_in.append(query.home)
         hits = invented_hits(query, options.k, to, bridge)
+        if options.fold_duplicates:
+            folded_keys = np.full(len(hits), "demo-sdss:1;demo-sdss:2")
+            hits = replace(hits, folded=np.full(len(hits), 2), folded_keys=folded_keys)
         return replace(hits, receipt={**hits.receipt, "verdict": self.verdict})
 
 
