@@ -16,6 +16,7 @@ import click
 from indexer.bar import progress_bar
 from indexer.cli_align import align
 from indexer.cli_build import build
+from indexer.cli_cite import cite
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_output import chosen_format, format_option, write_out
@@ -89,6 +90,7 @@ def main() -> None:
 main.add_command(plan)
 main.add_command(align)
 main.add_command(build)
+main.add_command(cite)
 main.add_command(discordant)
 main.add_command(properties)
 main.add_command(evaluate)

@@ -259,11 +259,13 @@ def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):
     assert "nearest spectra" in text_of(page)
 
 
-def test_downloads_are_offered_in_four_formats(page):
+def test_a_list_is_taken_away_in_every_format_with_whom_to_cite(page):
     page.query_params["q"] = "demo-desi:5"
     page.run()
     labels = [each.label for each in page.get("download_button")]
-    assert labels == ["CSV", "FITS", "VOTable", "Parquet"]
+    lists = ["CSV", "ECSV", "FITS", "VOTable", "Parquet", "JSON", "DS9 regions"]
+    assert labels == [*lists, "All in one ZIP", "BibTeX", "Acknowledgements", "Receipt"]
+    assert "For your paper: demo-desi, demo-sdss" in text_of(page)
 
 
 def test_a_hundred_neighbours(page):
