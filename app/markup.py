@@ -24,6 +24,7 @@ __all__ = [
     "releases_html",
     "safe_link",
     "shares_html",
+    "table_html",
     "verdict_html",
 ]
 
@@ -66,6 +67,8 @@ STYLE = """
   overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .hit-facts { min-height: 1.1rem; opacity: .8; white-space: nowrap; overflow: hidden;
   text-overflow: ellipsis; }
+.hit details { font-size: .76rem; }
+.hit summary { cursor: pointer; opacity: .8; }
 .folded { font-size: .76rem; opacity: .8; cursor: help; }
 .bridge { font-size: .72rem; padding: .05rem .4rem; border-radius: 999px; cursor: help;
   white-space: nowrap; background: color-mix(in srgb, currentColor 9%, transparent); }
@@ -130,6 +133,14 @@ STYLE = """
   .properties td[data-label]::before { content: attr(data-label); display: block;
     font-size: .72rem; font-weight: 400; opacity: .65; }
 }
+.wide { overflow-x: auto; }
+.stHtml table.plain { margin: 0; border-collapse: collapse; font-size: .84rem; line-height: 1.35;
+  font-variant-numeric: tabular-nums; }
+.plain caption { caption-side: top; text-align: left; font-size: .8rem; opacity: .75;
+  padding-bottom: .2rem; }
+.plain th, .plain td { padding: .3rem 1rem .3rem 0; text-align: left; vertical-align: top;
+  border: 0; border-bottom: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
+.plain thead th { font-weight: 500; opacity: .7; }
 .shares { font-size: .86rem; line-height: 1.3; }
 .shares-title { font-size: .8rem; opacity: .75; margin-bottom: .25rem; }
 .stHtml .shares ul { list-style: none; margin: 0 0 .8rem; padding: 0; }
@@ -160,8 +171,25 @@ def picture_html(source: str, alternative: str, *, drawing: bool = False) -> str
     return f'<img class="{kind}" src="{escape(source)}" alt="{escape(alternative)}">'
 
 
-def hit_html(card: Card, source: str, alternative: str) -> str:
-    """Return one neighbour: picture, rank, percentile, key, facts, bridge and link."""
+def hit_html(
+    card: Card,
+    source: str,
+    alternative: str,
+    *,
+    raw: bool = False,
+    pages: Mapping[str, str] | None = None,
+) -> str:
+    """Return one neighbour: picture, rank, percentile, key, facts, bridge and links.
+
+    Parameters
+    ----------
+    card, source, alternative
+        The neighbour, and its picture with its text.
+    raw
+        Show the cosine beside the percentile, which stands alone otherwise.
+    pages
+        Addresses elsewhere by name, behind a fold.
+    """
     link = safe_link(card.link)
     anchor = (
         f'<a class="source" href="{escape(link)}" target="_blank" '
@@ -176,7 +204,11 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
         if card.folded
         else ""
     )
-    shown = f"{card.score} · {card.percentile}" if card.percentile else card.score
+    both = f"{card.score} · {card.percentile}" if raw else card.percentile
+    shown = both if card.percentile else card.score
+    elsewhere = (
+        f"<details><summary>elsewhere</summary>{links_html(pages)}</details>" if pages else ""
+    )
     kind = card.bridge if card.bridge in ("linked", "aligned") else "same"
     return (
         f'<article class="hit" aria-label="{escape(card.name)}">'
@@ -189,7 +221,7 @@ def hit_html(card: Card, source: str, alternative: str) -> str:
         f'<div class="hit-facts" title="{escape(card.facts)}">{escape(card.facts) or "—"}</div>'
         f"{others}"
         f'<div class="hit-foot"><span class="bridge {kind}" title="{escape(card.bridge_title)}">'
-        f"{escape(card.bridge)}</span>{via}{anchor}</div></article>"
+        f"{escape(card.bridge)}</span>{via}{anchor}</div>{elsewhere}</article>"
     )
 
 
@@ -199,6 +231,19 @@ def query_html(facts: Mapping[str, str]) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value
     )
     return f'<dl class="facts">{rows}</dl>'
+
+
+def table_html(caption: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """Return rows with the same names as a table, which scrolls where it is too wide."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row.values()) + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="wide"><table class="plain"><caption>{escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def notes_html(notes: Mapping[str, str]) -> str:
@@ -218,8 +263,8 @@ def releases_html(releases: Mapping[str, str]) -> str:
     return f'<div class="releases">{rows}</div>'
 
 
-def legend_html(modality: str, *, query_name: str = "") -> str:
-    """Return what the numbers and the colours of the cards mean."""
+def legend_html(modality: str, *, query_name: str = "", raw: bool = False) -> str:
+    """Return what the numbers and the colours of the cards mean; `raw` as in `hit_html`."""
     parts = []
     if modality in ("spectrum", "xp"):
         parts.append(f'<span><i style="border-color:{NEIGHBOUR_COLOUR}"></i>neighbour</span>')
@@ -231,9 +276,8 @@ def legend_html(modality: str, *, query_name: str = "") -> str:
         parts.append("<span>each over its own median, observed wavelengths</span>")
     if modality == "image":
         parts.append("<span>north up, east left</span>")
-    parts.append(
-        "<span>numbers: cosine similarity, and the share of random pairs that are less alike</span>"
-    )
+    share = "the share of random pairs that are less alike"
+    parts.append(f"<span>numbers: {f'cosine similarity, and {share}' if raw else share}</span>")
     return f'<div class="legend">{"".join(parts)}</div>'
 
 

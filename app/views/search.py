@@ -12,6 +12,7 @@ from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
 from app.widgets.files import draw_uploads
+from app.widgets.glance import draw_glance
 from app.widgets.masthead import draw_masthead
 from app.widgets.narrowing import draw_conditions, draw_narrowing
 from app.widgets.neighbours import draw_neighbours
@@ -176,6 +177,7 @@ def _draw_hits(
     # Above the neighbours, but drawn after them: an open panel must not hold them up.
     properties = st.container()
     if len(hits):
+        draw_glance(query, hits)
         modality = str(hits.modality[0])
         draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
     else:

@@ -5,7 +5,13 @@ import streamlit as st
 from app.presentation import encoder_words, is_demonstration
 from indexer.index_model import IndexInfo
 
-__all__ = ["draw_masthead"]
+__all__ = ["PAGES", "draw_masthead"]
+
+PAGES = {
+    "views/search.py": "Search",
+    "views/compare.py": "Compare",
+    "views/about.py": "This index",
+}
 
 
 def draw_masthead(info: IndexInfo) -> None:
@@ -14,6 +20,8 @@ def draw_masthead(info: IndexInfo) -> None:
         st.markdown("#### AION search", anchors=False, width="content")
         st.caption("What else in the sky looks like this?", width="content")
         st.space("stretch")
+        for page, title in PAGES.items():
+            st.page_link(page, label=title)
         if is_demonstration(info):
             st.badge(
                 "Simulated sky",

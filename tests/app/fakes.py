@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from indexer import (
@@ -120,6 +121,16 @@ def invented_understood(size: int = 640, **changes: Any) -> Understood:
     return replace(told, **changes)
 
 
+def invented_segment() -> SimpleNamespace:
+    """Return what is counted of a segment: three objects of one cell, two refused."""
+    reasons = ["all pixels are masked", "all pixels are masked", "no redshift"]
+    return SimpleNamespace(
+        info=SimpleNamespace(placed=3),
+        column={"healpix_29": np.array([7, 8, 9])}.__getitem__,
+        rejects=pa.table({"reason": reasons, "modality": ["", "", "xp"]}),
+    )
+
+
 class FakeSearcher:
     """Answers like a `Searcher`, and remembers what it was asked.
 
@@ -159,12 +170,22 @@ class FakeSearcher:
             index_id="0123456789abcdef",
             manifest=SimpleNamespace(name="demo", title="A simulated sky"),
             created="2026-11-23T00:00:00Z",
-            encoder=SimpleNamespace(repository="aion-demo", revision="v1", digest="ab" * 8),
+            encoder=SimpleNamespace(
+                repository="aion-demo", revision="v1", digest="ab" * 8, pooling="learned", dim=192
+            ),
+            generation=1,
+            software="aion-search 0.1.0",
+            spaces=dict.fromkeys(["image", "spectrum", "xp"]),
             releases=releases,
             notes=(),
             links=(SimpleNamespace(releases=("demo-desi", "demo-hsc"), count=420),),
         )
-        self.index = SimpleNamespace(info=info, heads_facts=FACTS)
+        self.index = SimpleNamespace(
+            info=info,
+            heads_facts=FACTS,
+            releases=tuple(releases),
+            segment=dict.fromkeys(releases, invented_segment()).__getitem__,
+        )
         self.verdict: dict[str, Any] = VERDICT
 
     def random_keys(self, n: int, seed: int) -> list[str]:
@@ -182,6 +203,10 @@ class FakeSearcher:
     def object(self, key: str) -> dict[str, Any]:
         links = [{"label": "Legacy viewer", "url": LINK}]
         return {"key": key, "magnitude": 18.25, "links": links}
+
+    def vector(self, query: Query, modality: str) -> np.ndarray:
+        assert modality in query.modalities
+        return np.array([0.6, 0.8], np.float32)
 
     def columns(self) -> dict[str, str]:
         kinds = {"redshift": "number", "magnitude": "number", "redshift_ok": "flag"}

@@ -1,0 +1,46 @@
+"""What an index holds, counted another way."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from indexer import open_index
+from indexer.coverage import coverage, rejects_by_reason
+
+
+def test_cells_hold_what_counting_says(small_index: Path) -> None:
+    index = open_index(small_index)
+    found = coverage(index, order=3)
+    cells: Counter[int] = Counter()
+    for name in index.releases:
+        column = index.segment(name).column("healpix_29")
+        cells.update(int(value) >> 52 for value in column if value >= 0)
+    assert dict(zip(found.cells.tolist(), found.counts.tolist(), strict=True)) == cells
+    assert found.counts.sum() == sum(each.placed for each in index.info.releases.values())
+
+
+def test_a_cell_is_where_its_objects_are(small_index: Path) -> None:
+    index = open_index(small_index)
+    name = index.releases[0]
+    found = coverage(index, [name], order=5)
+    segment = index.segment(name)
+    placed = slice(0, segment.info.placed)
+    ra, dec = segment.column("ra_deg")[placed], segment.column("dec_deg")[placed]
+    for centre_ra, centre_dec in zip(found.ra_deg, found.dec_deg, strict=True):
+        away = np.hypot((ra - centre_ra) * np.cos(np.radians(dec)), dec - centre_dec)
+        assert away.min() < 1.9
+
+
+def test_rejects_are_counted_by_reason(small_index: Path) -> None:
+    index = open_index(small_index)
+    for name, release in index.info.releases.items():
+        segment = index.segment(name)
+        reasons = rejects_by_reason(segment)
+        path = small_index / release.directory / "rejects.parquet"
+        whole = [row["reason"] for row in pq.read_table(path).to_pylist() if not row["modality"]]
+        assert {reason: n for reason, n in reasons.items() if "only)" not in reason} == Counter(
+            whole
+        )
+        assert list(reasons.values()) == sorted(reasons.values(), reverse=True)
