@@ -22,7 +22,7 @@ from indexer import (
     read_spectrum_file,
     read_xp_file,
 )
-from indexer.coverage import Coverage, coverage, rejects_by_reason
+from indexer.coverage import Coverage, coverage, rejects_by_reason, texts_of
 
 __all__ = [
     "coverage_of",
@@ -96,7 +96,7 @@ def rejects_of(_searcher: Searcher, index_id: str) -> dict[str, dict[str, int]]:
 def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
     """Return classes to choose from."""
     del index_id  # part of the cache's key only
-    return _searcher.texts("object_class")
+    return texts_of(_searcher.index, "object_class")
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")

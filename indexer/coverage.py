@@ -1,19 +1,23 @@
-"""What an index holds, counted: objects by cell of the sky, rejects by reason."""
+"""What an index holds: objects by cell of the sky, texts of a column, rejects by reason."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from indexer.hats_catalog import HEALPIX_ORDER
 from indexer.index_file import Index
 from indexer.segment import Segment
 
-__all__ = ["COVERAGE_ORDER", "Coverage", "coverage", "rejects_by_reason"]
+__all__ = ["COVERAGE_ORDER", "Coverage", "coverage", "rejects_by_reason", "texts_of"]
 
 COVERAGE_ORDER = 5
 """Cells of 1.8 degrees: 12,288 on the whole sky."""
+
+
+_ROWS_LOOKED_AT = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,19 @@ def coverage(index: Index, releases: Sequence[str] = (), order: int = COVERAGE_O
     cells = np.flatnonzero(counts)
     lon, lat = healpix_to_lonlat(cells.astype(np.uint64), np.uint8(order))
     return Coverage(cells, np.asarray(lon.deg), np.asarray(lat.deg), counts[cells])
+
+
+def texts_of(index: Index, column: str) -> list[str]:
+    """Return texts of a column, sorted: those of the first 20,000 rows of each release.
+
+    Enough to choose from, and quick in an index of any size; a rare text may be missing.
+    """
+    found: set[str] = set()
+    for segment in index.segments.values():
+        if column in segment.rows.schema.names:
+            first = segment.rows.column(column).slice(0, _ROWS_LOOKED_AT)
+            found |= {text for text in pc.unique(first).to_pylist() if text}
+    return sorted(found)
 
 
 def rejects_by_reason(segment: Segment) -> dict[str, int]:

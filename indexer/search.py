@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.compute as pc
 from jaxtyping import Float32
 
 from indexer.answers import assemble, links_out
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Searcher", "open_searcher"]
 
-_ROWS_LOOKED_AT = 20_000
 _FILTERS_KEPT = 8
 """Sets of filters whose rows are kept: a bit for each object of the index."""
 
@@ -278,18 +276,6 @@ class Searcher:
     def columns(self) -> dict[str, str]:
         """Return the columns that filters know by name: ``number``, ``text`` or ``flag``."""
         return column_kinds(self.index)
-
-    def texts(self, column: str) -> list[str]:
-        """Return texts of a column, sorted: those of the first 20,000 rows of each release.
-
-        Enough to choose from, and quick in an index of any size; a rare text may be missing.
-        """
-        found: set[str] = set()
-        for segment in self.index.segments.values():
-            if column in segment.rows.schema.names:
-                first = segment.rows.column(column).slice(0, _ROWS_LOOKED_AT)
-                found |= {text for text in pc.unique(first).to_pylist() if text}
-        return sorted(found)
 
     def random_keys(self, count: int, seed: int) -> list[str]:
         """Return some keys, drawn evenly over all objects; the same seed draws the same."""

@@ -6,9 +6,10 @@ from app import resources
 from app.contents import encoder_facts, recall_rows, release_rows
 from app.figures import BARE_CONFIG
 from app.list_figures import coverage_figure
-from app.markup import STYLE, query_html, table_html
+from app.markup import query_html, table_html
 from app.presentation import index_sentence, is_demonstration
 from app.settings import read_settings
+from app.style import STYLE
 from app.widgets.masthead import draw_masthead
 from app.widgets.problems import draw_index_missing
 from indexer import IndexerError, Searcher

@@ -5,7 +5,7 @@ import streamlit as st
 from app import resources
 from app.address import MAX_QUESTION
 from app.comparison import differences
-from app.markup import STYLE, links_html, picture_html, query_html, safe_link
+from app.markup import links_html, picture_html, query_html, safe_link
 from app.presentation import (
     MODALITY_TITLES,
     class_words,
@@ -15,6 +15,7 @@ from app.presentation import (
 )
 from app.settings import read_settings
 from app.spectra_view import Named
+from app.style import STYLE
 from app.widgets.masthead import draw_masthead
 from app.widgets.pictures import curve_of, source_of
 from app.widgets.problems import draw_index_missing, draw_problem

@@ -5,9 +5,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
 from app.address import SAME, Address
-from app.markup import STYLE
 from app.presentation import headline, index_sentence, modalities_in
 from app.settings import Settings, read_settings
+from app.style import STYLE
 from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads

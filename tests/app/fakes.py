@@ -126,6 +126,7 @@ def invented_segment() -> SimpleNamespace:
     reasons = ["all pixels are masked", "all pixels are masked", "no redshift"]
     return SimpleNamespace(
         info=SimpleNamespace(placed=3),
+        rows=pa.table({"object_class": ["QSO", "GALAXY", ""]}),
         column={"healpix_29": np.array([7, 8, 9])}.__getitem__,
         rejects=pa.table({"reason": reasons, "modality": ["", "", "xp"]}),
     )
@@ -180,11 +181,13 @@ class FakeSearcher:
             notes=(),
             links=(SimpleNamespace(releases=("demo-desi", "demo-hsc"), count=420),),
         )
+        segments = dict.fromkeys(releases, invented_segment())
         self.index = SimpleNamespace(
             info=info,
             heads_facts=FACTS,
             releases=tuple(releases),
-            segment=dict.fromkeys(releases, invented_segment()).__getitem__,
+            segments=segments,
+            segment=segments.__getitem__,
         )
         self.verdict: dict[str, Any] = VERDICT
 
@@ -211,10 +214,6 @@ class FakeSearcher:
     def columns(self) -> dict[str, str]:
         kinds = {"redshift": "number", "magnitude": "number", "redshift_ok": "flag"}
         return {**kinds, "object_class": "text", "seeing": "number"}
-
-    def texts(self, column: str) -> list[str]:
-        assert column == "object_class"
-        return ["GALAXY", "QSO", "STAR"]
 
     def query_text(self, text: str) -> Query:
         self.asked.append(("text", text))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from indexer import open_index
-from indexer.coverage import coverage, rejects_by_reason
+from indexer.coverage import coverage, rejects_by_reason, texts_of
 
 
 def test_cells_hold_what_counting_says(small_index: Path) -> None:
@@ -31,6 +31,14 @@ def test_a_cell_is_where_its_objects_are(small_index: Path) -> None:
     for centre_ra, centre_dec in zip(found.ra_deg, found.dec_deg, strict=True):
         away = np.hypot((ra - centre_ra) * np.cos(np.radians(dec)), dec - centre_dec)
         assert away.min() < 1.9
+
+
+def test_texts_are_those_of_the_catalogues(small_index: Path) -> None:
+    index = open_index(small_index)
+    columns = [index.segment(name).rows.column("object_class") for name in index.releases]
+    texts = {text for column in columns for text in column.to_pylist()}
+    assert texts_of(index, "object_class") == sorted(texts - {""})
+    assert texts_of(index, "nothing") == []
 
 
 def test_rejects_are_counted_by_reason(small_index: Path) -> None:
