@@ -14,6 +14,7 @@ from indexer.native_queries import SPECTRUM_SPACES
 
 __all__ = [
     "BRIDGES",
+    "MAX_EXAMPLES",
     "MAX_NEIGHBOURS",
     "MAX_QUESTION",
     "MAX_WHERE",
@@ -32,6 +33,7 @@ Bridge = Literal["auto", "linked", "aligned"]
 BRIDGES: tuple[Bridge, ...] = ("auto", "linked", "aligned")
 SPACES = SPECTRUM_SPACES
 MAX_NEIGHBOURS = 100
+MAX_EXAMPLES = 30
 MAX_QUESTION = 300
 MAX_WHERE = 4000
 """Of the text of filters: a coverage map of some hundred cells, in an address that servers take."""
@@ -62,6 +64,10 @@ class Address:
         Show one hit a place.
     other_sources
         Leave out the query's own source.
+    also, against
+        Keys of further examples, for and against; at most `MAX_EXAMPLES` of each.
+    probe
+        Whether those against have a line drawn between them and the others.
     """
 
     question: str = ""
@@ -72,6 +78,9 @@ class Address:
     where: str = ""
     fold: bool = False
     other_sources: bool = False
+    also: tuple[str, ...] = ()
+    against: tuple[str, ...] = ()
+    probe: bool = False
 
     def __post_init__(self) -> None:
         if self.to not in TARGETS or self.bridge not in BRIDGES:
@@ -98,6 +107,9 @@ class Address:
             "where": self.where,
             "fold": "1" if self.fold else "",
             "other_sources": "1" if self.other_sources else "",
+            "also": ",".join(self.also),
+            "not": ",".join(self.against),
+            "probe": "1" if self.probe else "",
         }
         return {name: value for name, value in params.items() if value}
 
@@ -161,6 +173,9 @@ def parse(params: Mapping[str, str]) -> tuple[Address, tuple[str, ...]]:
         where=_where(params.get("where", ""), remarks),
         fold=_switch("fold", params, remarks),
         other_sources=_switch("other_sources", params, remarks),
+        also=_examples("also", params, remarks),
+        against=_examples("not", params, remarks),
+        probe=_switch("probe", params, remarks),
     )
     return address, tuple(remarks)
 
@@ -179,6 +194,16 @@ def _where(text: str, remarks: list[str]) -> str:
             f"The filters in the address cannot be read, so nothing is filtered: {error}."
         )
         return ""
+
+
+def _examples(name: str, params: Mapping[str, str], remarks: list[str]) -> tuple[str, ...]:
+    keys = tuple(dict.fromkeys(filter(None, map(str.strip, params.get(name, "").split(",")))))
+    if len(keys) > MAX_EXAMPLES or any(len(key) > MAX_QUESTION for key in keys):
+        remarks.append(
+            f"The address names {len(keys)} examples as “{name}”; the first {MAX_EXAMPLES} are "
+            f"read, of at most {MAX_QUESTION} characters each."
+        )
+    return tuple(key for key in keys[:MAX_EXAMPLES] if len(key) <= MAX_QUESTION)
 
 
 def _switch(name: str, params: Mapping[str, str], remarks: list[str]) -> bool:

@@ -9,11 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.address import MAX_WHERE, SAME, Address, parse
+from app.address import MAX_EXAMPLES, MAX_WHERE, SAME, Address, parse
 from app.narrowing import Narrowing, filters_of, narrowing_of
 from indexer import Filters, QueryError, parse_filters
 
 __all__ = [
+    "AGAINST",
+    "ALSO",
     "BRIDGE",
     "CHOSEN",
     "COUNT",
@@ -21,6 +23,7 @@ __all__ = [
     "FOLD",
     "NARROW",
     "OTHER_SOURCES",
+    "PROBE",
     "QUESTION",
     "SPACE",
     "TARGET",
@@ -30,7 +33,9 @@ __all__ = [
     "choose",
     "current",
     "filters",
+    "forget_examples",
     "forget_file",
+    "mark",
     "narrow",
     "narrowed",
     "publish",
@@ -39,6 +44,7 @@ __all__ = [
     "set_filters",
     "take",
     "touched",
+    "unmark",
     "uploader_key",
     "wrong_filters",
 ]
@@ -52,6 +58,9 @@ FILES_OPEN = "files_open"
 CHOSEN = "chosen_object"
 FOLD = "fold"
 OTHER_SOURCES = "other_sources"
+ALSO = "also"
+AGAINST = "against"
+PROBE = "probe"
 NARROW = "narrow:"
 """Begins the key of every control of filters; a range has two, ending in ``:low``, ``:high``."""
 
@@ -105,6 +114,9 @@ def restore() -> tuple[str, ...]:
     st.session_state[SPACE] = address.space
     st.session_state[FOLD] = address.fold
     st.session_state[OTHER_SOURCES] = address.other_sources
+    st.session_state[ALSO] = address.also
+    st.session_state[AGAINST] = address.against
+    st.session_state[PROBE] = address.probe
     set_filters(parse_filters(address.where))
     st.session_state[_PUBLISHED] = params
     if address.question:
@@ -124,6 +136,9 @@ def current() -> Address:
         where=filters().text,
         fold=bool(state.get(FOLD)),
         other_sources=bool(state.get(OTHER_SOURCES)),
+        also=tuple(state.get(ALSO, ())),
+        against=tuple(state.get(AGAINST, ())),
+        probe=bool(state.get(PROBE)),
     )
 
 
@@ -211,6 +226,7 @@ def ask(question: str) -> None:
     """Make this text the question: an example, a candidate, or a neighbour."""
     st.session_state[QUESTION] = question
     forget_file()
+    forget_examples()
     touched()
 
 
@@ -218,6 +234,7 @@ def question_changed() -> None:
     """Note that the person typed: the text replaces an uploaded file."""
     if str(st.session_state.get(QUESTION) or "").strip():
         forget_file()
+    forget_examples()
     touched()
 
 
@@ -236,7 +253,28 @@ def file_changed(kind: str) -> None:
         st.session_state[CHOSEN] = ""
         st.session_state[QUESTION] = ""
         st.session_state[FILES_OPEN] = False
+    forget_examples()
     touched()
+
+
+def mark(kind: str, key: str) -> None:
+    """Make an object an example, `ALSO` or `AGAINST`, and of the other kind no more."""
+    unmark(key)
+    st.session_state[kind] = (*st.session_state.get(kind, ()), key)[-MAX_EXAMPLES:]
+
+
+def unmark(key: str) -> None:
+    """Make an object an example no more."""
+    for kind in (ALSO, AGAINST):
+        marked = st.session_state.get(kind, ())
+        st.session_state[kind] = tuple(each for each in marked if each != key)
+    touched()
+
+
+def forget_examples() -> None:
+    """Go back to one query: what was marked belonged to another."""
+    st.session_state[ALSO] = st.session_state[AGAINST] = ()
+    st.session_state[PROBE] = False
 
 
 def forget_file() -> None:

@@ -1,5 +1,7 @@
 """What an index holds: objects by cell of the sky, texts of a column, rejects by reason."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +20,8 @@ COVERAGE_ORDER = 5
 
 
 _ROWS_LOOKED_AT = 20_000
+_MEASURED = re.compile(r"^\d+(?:\.\d+)?|\d+\.\d+")
+"""A number at the beginning, or one with decimals: those that limits are made of have none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +80,13 @@ def texts_of(index: Index, column: str) -> list[str]:
 def rejects_by_reason(segment: Segment) -> dict[str, int]:
     """Return how often each reason was given, the most frequent first.
 
+    What a reason has measured of its own object is left out, so that equal reasons count as one.
     Where only a part of an object was refused, the reason says which.
     """
     table = segment.rejects.group_by(["reason", "modality"]).aggregate([([], "count_all")])
-    found = {
-        f"{row['reason']} (its {row['modality']} only)" if row["modality"] else row["reason"]: int(
-            row["count_all"]
-        )
-        for row in table.to_pylist()
-    }
+    found: Counter[str] = Counter()
+    for row in table.to_pylist():
+        reason = _MEASURED.sub("…", row["reason"])
+        part = f" (its {row['modality']} only)" if row["modality"] else ""
+        found[reason + part] += int(row["count_all"])
     return dict(sorted(found.items(), key=lambda each: (-each[1], each[0])))

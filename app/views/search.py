@@ -11,6 +11,7 @@ from app.style import STYLE
 from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
+from app.widgets.examples import draw_examples, joined
 from app.widgets.files import draw_uploads
 from app.widgets.glance import draw_glance
 from app.widgets.masthead import draw_masthead
@@ -128,9 +129,10 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     to = None if asked.to == SAME else asked.to
     preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
     hits, refusal = None, ""
+    together, remarks = joined(searcher, query, asked)
     try:
         hits = searcher.search(
-            query,
+            together,
             SearchOptions(
                 k=asked.k,
                 to=to,
@@ -147,6 +149,8 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     with left:
         place = draw_query(searcher, query, preview, verdict)
     with right:
+        draw_remarks(remarks)
+        draw_examples(asked)
         draw_conditions(state.filters())
         if hits is None:
             draw_problem(refusal)
@@ -179,7 +183,7 @@ def _draw_hits(
     if len(hits):
         draw_glance(query, hits)
         modality = str(hits.modality[0])
-        draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
+        draw_neighbours(searcher, query, hits, overlay_of(searcher, query, preview, modality))
     else:
         draw_nothing_found()
     with properties:

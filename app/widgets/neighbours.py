@@ -10,9 +10,10 @@ from app.link_outs import pages_at
 from app.markup import hit_html, legend_html
 from app.presentation import Card, cards
 from app.spectra_view import Named
+from app.widgets.examples import draw_marks
 from app.widgets.pictures import Overlay, curve_of, source_of
 from app.widgets.spectra import draw_spectra
-from indexer import Hits, Preview, Searcher
+from indexer import Hits, Preview, Query, Searcher
 
 __all__ = ["COMPARE_PAGE", "RAW", "draw_neighbours"]
 
@@ -22,13 +23,15 @@ RAW = "raw_scores"
 MORE = 12
 
 
-def draw_neighbours(searcher: Searcher, hits: Hits, overlay: Overlay | None) -> None:
+def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overlay | None) -> None:
     """Draw the hits as cards of equal size, spectra also as one figure.
 
     Parameters
     ----------
     searcher
         Gives the previews.
+    query
+        What was asked, without further examples.
     hits
         Not empty.
     overlay
@@ -38,7 +41,7 @@ def draw_neighbours(searcher: Searcher, hits: Hits, overlay: Overlay | None) -> 
     previews = {card.key: searcher.preview(card.key, card.modality) for card in shown}
     if shown[0].modality == "spectrum":
         redshifts = dict(zip(map(str, hits.key), map(float, hits.redshift), strict=True))
-        _draw_comparison(shown, previews, redshifts, overlay, hits.query.redshift)
+        _draw_comparison(shown, previews, redshifts, overlay, query.redshift)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         # Below its own control: the legend says what the numbers are.
         legend = st.container(width="stretch")
@@ -64,12 +67,15 @@ def draw_neighbours(searcher: Searcher, hits: Hits, overlay: Overlay | None) -> 
                 args=(card.key,),
                 width="stretch",
             )
-            if hits.query.key is not None:
+            # An address parts examples by commas.
+            if "," not in card.key:
+                draw_marks(card.key)
+            if query.key is not None:
                 st.page_link(
                     COMPARE_PAGE,
                     label="Beside the query",
                     icon=":material/compare_arrows:",
-                    query_params={"a": hits.query.key, "b": card.key},
+                    query_params={"a": query.key, "b": card.key},
                 )
     if len(hits) == state.current().k < MAX_NEIGHBOURS:
         more = min(MORE, MAX_NEIGHBOURS - len(hits))

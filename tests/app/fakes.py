@@ -137,8 +137,8 @@ class FakeSearcher:
 
     Attributes
     ----------
-    searched_in
-        Space of every search.
+    searched_in, queries
+        Space of every search, and what was asked.
     native
         Whether its index has the space `spectrum_native`.
     spectrum_px
@@ -148,6 +148,7 @@ class FakeSearcher:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.searched_in: list[str] = []
+        self.queries: list[Query] = []
         self.native = True
         self.spectrum_px = 640
         releases = {
@@ -285,6 +286,7 @@ class FakeSearcher:
         if to != query.modality:
             bridge = "aligned" if options.bridge == "auto" else options.bridge
         self.searched_in.append(query.home)
+        self.queries.append(query)
         hits = invented_hits(query, options.k, to, bridge)
         if options.fold_duplicates:
             folded_keys = np.full(len(hits), "demo-sdss:1;demo-sdss:2")

@@ -21,11 +21,25 @@ FILTERS = ("redshift>0.1", "0.1<=magnitude<0.5", 'object_class="a;b"', "moc(5/1-
     where=st.lists(st.sampled_from(FILTERS)).map(lambda texts: parse_filters(*texts).text),
     fold=st.booleans(),
     other_sources=st.booleans(),
+    examples=st.lists(st.sampled_from(["demo-desi:5", "x:1"]), unique=True).map(tuple),
+    probe=st.booleans(),
 )
 def test_a_question_survives_the_address(
-    question, to, k, bridge, space, where, fold, other_sources
+    question, to, k, bridge, space, where, fold, other_sources, examples, probe
 ):
-    address = Address(question, to, k, bridge, space, where, fold, other_sources)
+    address = Address(
+        question,
+        to,
+        k,
+        bridge,
+        space,
+        where,
+        fold,
+        other_sources,
+        examples[:1],
+        examples[1:],
+        probe,
+    )
     params = address.to_params()
     assert all(isinstance(value, str) for value in params.values())
     assert parse(params) == (address, ())
@@ -38,7 +52,7 @@ def test_a_default_leaves_no_trace_in_the_address():
 
 @given(
     st.dictionaries(
-        st.sampled_from(["q", "to", "k", "bridge", "space", "where", "fold", "other_sources", "x"]),
+        st.sampled_from(["q", "to", "k", "bridge", "space", "where", "fold", "also", "not", "x"]),
         st.text(max_size=400),
         max_size=5,
     )
@@ -65,6 +79,7 @@ def test_no_address_breaks_the_page(params):
         ({"where": "redshift~3"}, Address(), "nothing is filtered: a filter is redshift>0.1"),
         ({"where": "redshift>2; redshift<1"}, Address(), "nothing is filtered: the range"),
         ({"where": "x>1;" * 1001}, Address(), "4004 characters; at most 4000"),
+        ({"also": "x" * 301}, Address(), "names 1 examples as “also”; the first 30 are read"),
         ({"fold": "maybe"}, Address(), "fold=“maybe”; it is 1 or absent"),
     ],
 )
