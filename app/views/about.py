@@ -7,7 +7,7 @@ from app.contents import encoder_facts, recall_rows, release_rows
 from app.figures import BARE_CONFIG
 from app.list_figures import coverage_figure
 from app.markup import query_html, table_html
-from app.presentation import index_sentence, is_demonstration
+from app.presentation import demonstration_words, index_sentence
 from app.settings import read_settings
 from app.style import STYLE
 from app.widgets.masthead import draw_masthead
@@ -17,11 +17,6 @@ from indexer.citations import acknowledgements, bibtex
 from indexer.coverage import COVERAGE_ORDER
 
 EVERYTHING = "Every release"
-DEMONSTRATION = (
-    "This is a demonstration. The sky is simulated and nothing here was observed; the model is a "
-    "small one that was taught on simulated data, not AION-1. Results say how the program works, "
-    "and nothing of the sky."
-)
 
 
 def draw() -> None:
@@ -36,8 +31,9 @@ def draw() -> None:
     index = searcher.index
     info = index.info
     draw_masthead(info)
-    if is_demonstration(info):
-        st.warning(DEMONSTRATION, icon=":material/science:")
+    demonstration = demonstration_words(info)
+    if demonstration:
+        st.warning(f"This is a demonstration. {demonstration}", icon=":material/science:")
     st.markdown(f"#### {info.manifest.title or info.name}", anchors=False)
     st.markdown(index_sentence(info))
     for note in info.notes:

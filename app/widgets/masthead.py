@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app.presentation import encoder_words, is_demonstration
+from app.presentation import demonstration_words, encoder_words, is_demonstration
 from indexer.index_model import IndexInfo
 
 __all__ = ["PAGES", "draw_masthead"]
@@ -22,14 +22,11 @@ def draw_masthead(info: IndexInfo) -> None:
         st.space("stretch")
         for page, title in PAGES.items():
             st.page_link(page, label=title)
-        if is_demonstration(info):
+        demonstration = demonstration_words(info)
+        if demonstration:
             st.badge(
-                "Simulated sky",
+                "Simulated sky" if is_demonstration(info) else "Demonstration model",
                 icon=":material/science:",
                 color="orange",
-                help=(
-                    "This index holds a simulated sky, and its vectors come from a small "
-                    "demonstration model trained on simulated data. Nothing here was observed.\n\n"
-                    f"Encoder: {encoder_words(info)}"
-                ),
+                help=f"{demonstration}\n\nEncoder: {encoder_words(info)}",
             )
