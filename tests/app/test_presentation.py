@@ -142,11 +142,11 @@ def test_scores_without_calibration_still_show(query):
 
 def test_what_is_a_demonstration_is_said():
     info = FakeSearcher().index.info
-    assert demonstration_words(info).startswith("The sky is simulated: nothing of it was observed.")
+    assert demonstration_words(info).startswith("Simulated, and never observed: the whole sky.")
     assert "not from AION-1" in demonstration_words(info)
     for name, release in info.releases.items():
         release.simulated = name == "demo-hsc"
     info.encoder.repository = "polymathic-ai/aion-base"
-    assert demonstration_words(info) == ("demo-hsc are simulated: nothing of it was observed.")
+    assert demonstration_words(info) == "Simulated, and never observed: demo-hsc."
     info.releases["demo-hsc"].simulated = False
     assert demonstration_words(info) == ""

@@ -148,10 +148,10 @@ def test_only_what_is_in_the_list_is_cited_and_once() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(Path("data_manifests").glob("*.toml")), ids=str)
-def test_citations_of_the_manifests_are_bibtex(path: Path) -> None:
+def test_citations_of_the_manifests_are_bibtex(path: Path, tmp_path: Path) -> None:
     from indexer import load_manifest
 
-    for each in load_manifest(path).releases:
+    for each in load_manifest(path, tmp_path).releases:
         entries = dict(bibtex_entries(each.citation))
         assert list(read_bibtex("\n".join(entries.values()))) == list(entries)
         assert each.citation.count("@") == len(entries)
