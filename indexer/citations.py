@@ -17,14 +17,14 @@ _FAISS = """@article{Douze2024Faiss,
   eprint = {2401.08281},
   archivePrefix = {arXiv}
 }"""
-_AION = """@article{Parker2025AION1,
+_AION = """@misc{AION1,
   author = {{Parker}, Liam and {Lanusse}, Francois and {Shen}, Jeff and others},
-  title = {{AION-1}: Omnimodal Foundation Model for Astronomical Sciences},
-  journal = {arXiv e-prints},
+  title = {AION-1: Omnimodal Foundation Model for Astronomical Sciences},
   year = {2025},
   eprint = {2510.17960},
   archivePrefix = {arXiv}
 }"""
+"""Under the key of the manifests that cite it themselves: it comes once."""
 _AION_OWNER = "polymathic-ai/"
 _START = re.compile(r"@[A-Za-z]+\s*\{\s*(?P<key>[^\s,{}]+)\s*,")
 
