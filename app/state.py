@@ -166,18 +166,13 @@ def narrowed() -> None:
     shown = _controls(narrowing_of(filters()))
     shown |= {key: st.session_state[key] for key in shown if key in st.session_state}
     values = {key.removeprefix(NARROW): value for key, value in shown.items()}
-    several = {name: tuple(values[name]) for name in ("releases", "modalities", "classes")}
-    ranges = {name: (values[f"{name}:low"], values[f"{name}:high"]) for name in _RANGES}
-    texts = {name: values[name] or "" for name in ("cone", "moc", "more")}
-    take(
-        Narrowing(
-            **several,
-            **ranges,
-            **texts,
-            good_redshift=values["good_redshift"],
-            latitude_deg=values["latitude_deg"],
-        )
-    )
+    known: dict[str, Any] = {
+        name: tuple(values[name]) for name in ("releases", "modalities", "classes")
+    }
+    known |= {name: (values[f"{name}:low"], values[f"{name}:high"]) for name in _RANGES}
+    known |= {name: values[name] or "" for name in ("cone", "moc", "more")}
+    known |= {name: values[name] for name in ("good_redshift", "latitude_deg")}
+    take(Narrowing(**known))
 
 
 def take(narrowing: Narrowing) -> None:
