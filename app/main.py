@@ -10,5 +10,10 @@ ICON = str(Path(__file__).with_name("icon.svg"))
 st.set_page_config(page_title="AION search", page_icon=ICON, layout="wide")
 # The search page is the default one: it lives at `/`, so a question's address is `/?q=…`.
 st.navigation(
-    [st.Page("views/search.py", title="AION search", default=True)], position="hidden"
+    [
+        st.Page("views/search.py", title="AION search", default=True),
+        st.Page("views/compare.py", title="Two objects · AION search", url_path="compare"),
+        st.Page("views/about.py", title="This index · AION search", url_path="about"),
+    ],
+    position="hidden",
 ).run()

@@ -22,15 +22,19 @@ from indexer import (
     read_spectrum_file,
     read_xp_file,
 )
+from indexer.coverage import Coverage, coverage, rejects_by_reason, texts_of
 
 __all__ = [
+    "coverage_of",
     "estimates_of",
     "examples",
+    "known_classes",
     "open_current",
     "open_unseen",
     "property_reader",
     "query_of_file",
     "reconstruction_of",
+    "rejects_of",
 ]
 
 EXAMPLES_PER_RELEASE = 6
@@ -74,6 +78,32 @@ def examples(_searcher: Searcher, index_id: str, seed: int) -> dict[str, tuple[s
         if len(chosen) < EXAMPLES_PER_RELEASE and _searcher.preview(key) is not None:
             chosen.append(key)
     return {release: tuple(found[release]) for release in sorted(found) if found[release]}
+
+
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def coverage_of(_searcher: Searcher, index_id: str, releases: tuple[str, ...]) -> Coverage:
+    """Return how many objects of some releases, or of all, lie in cells of the sky."""
+    del index_id  # part of the cache's key only
+    return coverage(_searcher.index, releases)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Counting …")
+def rejects_of(_searcher: Searcher, index_id: str) -> dict[str, dict[str, int]]:
+    """Return how often each reason was given, by release; those without rejects are left out."""
+    del index_id  # part of the cache's key only
+    index = _searcher.index
+    return {
+        name: rejects_by_reason(index.segment(name))
+        for name, release in index.info.releases.items()
+        if release.rejected
+    }
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
+    """Return classes to choose from."""
+    del index_id  # part of the cache's key only
+    return texts_of(_searcher.index, "object_class")
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")

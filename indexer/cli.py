@@ -16,6 +16,7 @@ import click
 from indexer.bar import progress_bar
 from indexer.cli_align import align
 from indexer.cli_build import build
+from indexer.cli_cite import cite
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
 from indexer.cli_from_tokens import encode_tokens
@@ -90,6 +91,7 @@ def main() -> None:
 main.add_command(plan)
 main.add_command(align)
 main.add_command(build)
+main.add_command(cite)
 main.add_command(discordant)
 main.add_command(encode_tokens)
 main.add_command(properties)

@@ -9,6 +9,7 @@ fits      header card ``RECEIPT`` (JSON, long string), and ``QUERY``
 votable   one ``INFO`` per item, and ``receipt`` as JSON
 parquet   file metadata ``receipt`` and ``query`` (JSON), with the VOTable header of VOParquet
 json      ``receipt``, beside ``query`` and ``hits``
+ds9       nowhere: regions hold only the index's id
 ========  ==================================================================================
 """
 
@@ -20,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from indexer.ds9 import render_ds9
 from indexer.errors import QueryError
 from indexer.hits import Hits
 
@@ -51,8 +53,10 @@ SUFFIXES = {
     ".xml": "votable",
     ".parquet": "parquet",
     ".json": "json",
+    ".reg": "ds9",
 }
 FORMATS = ("csv", "ecsv", "fits", "votable", "parquet", "json")
+"""Of any table. An answer can be regions of DS9, too: ``ds9``."""
 
 MEDIA_TYPES = {
     "csv": "text/csv",
@@ -89,7 +93,7 @@ def render_hits(hits: "Hits | Around", file_format: str) -> bytes:
     hits
         The answer, a list of neighbours or of the objects around a position; it may be empty.
     file_format
-        One of `FORMATS`.
+        One of `FORMATS`, or ``ds9``.
 
     Raises
     ------
@@ -98,6 +102,8 @@ def render_hits(hits: "Hits | Around", file_format: str) -> bytes:
     """
     if file_format == "json":
         return (json.dumps(hits.document(), indent=1, allow_nan=False) + "\n").encode()
+    if file_format == "ds9":
+        return render_ds9(hits)
     return render_table(hits.to_table(), file_format)
 
 
@@ -127,7 +133,7 @@ def write_hits(hits: Hits, path: Path, file_format: str | None = None) -> None:
     path
         Where to; an existing file is replaced.
     file_format
-        One of `FORMATS`; by default what the suffix of `path` says.
+        One of `FORMATS` or ``ds9``; by default what the suffix of `path` says.
     """
     content = render_hits(hits, file_format or format_of(path))
     with whole_or_absent(path) as temporary:

@@ -22,7 +22,7 @@ from indexer.index_model import NATIVE, modality_of
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import LARGEST_K, SearchOptions
-from indexer.passing import Passing
+from indexer.passing import Passing, column_kinds
 from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
@@ -271,6 +271,10 @@ class Searcher:
             for name, other in self.index.links.source(segment.name, row)
             if (name, other) != (segment.name, row)
         )
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that filters know by name: ``number``, ``text`` or ``flag``."""
+        return column_kinds(self.index)
 
     def random_keys(self, count: int, seed: int) -> list[str]:
         """Return some keys, drawn evenly over all objects; the same seed draws the same."""

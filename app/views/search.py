@@ -5,14 +5,17 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
 from app.address import SAME, Address
-from app.markup import STYLE
 from app.presentation import headline, index_sentence, modalities_in
 from app.settings import Settings, read_settings
+from app.style import STYLE
 from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
+from app.widgets.examples import draw_examples, joined
 from app.widgets.files import draw_uploads
+from app.widgets.glance import draw_glance
 from app.widgets.masthead import draw_masthead
+from app.widgets.narrowing import draw_conditions, draw_narrowing
 from app.widgets.neighbours import draw_neighbours
 from app.widgets.pictures import overlay_of
 from app.widgets.problems import (
@@ -81,6 +84,7 @@ def draw() -> None:
     draw_remarks(remarks)
     with left:
         draw_options(modalities_in(info), query.modality if query else None, spaces)
+        draw_narrowing(searcher, info, query)
         if query is None:
             st.markdown(index_sentence(info))
     state.publish(state.current())
@@ -125,8 +129,19 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     to = None if asked.to == SAME else asked.to
     preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
     hits, refusal = None, ""
+    together, remarks = joined(searcher, query, asked)
     try:
-        hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
+        hits = searcher.search(
+            together,
+            SearchOptions(
+                k=asked.k,
+                to=to,
+                bridge=asked.bridge,
+                exclude_source=asked.other_sources,
+                filters=state.filters(),
+                fold_duplicates=asked.fold,
+            ),
+        )
     except IndexerError as error:
         refusal = str(error)
     verdict = None if hits is None else verdict_of(query, hits)
@@ -134,6 +149,9 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     with left:
         place = draw_query(searcher, query, preview, verdict)
     with right:
+        draw_remarks(remarks)
+        draw_examples(asked)
+        draw_conditions(state.filters())
         if hits is None:
             draw_problem(refusal)
         else:
@@ -158,13 +176,14 @@ def _draw_hits(
         st.markdown(f"#### {title}", anchors=False, width="stretch")
         if len(hits):
             draw_bridge(searcher, query, hits)
-            draw_downloads(hits)
+            draw_downloads(searcher, hits)
     draw_verdict_warning(verdict, of_file=file is not None)
     # Above the neighbours, but drawn after them: an open panel must not hold them up.
     properties = st.container()
     if len(hits):
+        draw_glance(query, hits)
         modality = str(hits.modality[0])
-        draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
+        draw_neighbours(searcher, query, hits, overlay_of(searcher, query, preview, modality))
     else:
         draw_nothing_found()
     with properties:

@@ -7,7 +7,7 @@ import pytest
 
 from app import resources
 from app.reconstructions import LONG_PX
-from app.state import BRIDGE, CHOSEN, COUNT, QUESTION, SPACE, TARGET
+from app.state import BRIDGE, CHOSEN, COUNT, PROBE, QUESTION, SPACE, TARGET
 from app.widgets.properties import OPEN
 from indexer import IndexFormatError, ReadError, SeveralObjectsError
 from tests.app.fakes import BIG_ID
@@ -80,6 +80,40 @@ def test_a_neighbour_becomes_the_next_question(page, searcher):
     page.run()
     assert searcher.asked[-2] == ("text", first.key.removeprefix("more:"))
     assert page.query_params["q"] == first.key.removeprefix("more:")
+
+
+def test_neighbours_become_examples_for_and_against(page, searcher):
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    first = more_like_this(page)[0].key.removeprefix("more:")
+    button(page, f"also:{first}").click().run()
+    second = more_like_this(page)[0].key.removeprefix("more:")
+    button(page, f"against:{second}").click().run()
+    assert not page.exception
+    assert (page.query_params["also"], page.query_params["not"]) == (first, second)
+    examples = searcher.queries[-1].examples
+    assert [each.key for each in examples.positives] == ["demo-desi:5", first]
+    assert [each.key for each in examples.negatives] == [second]
+    assert examples.method == "mean"
+    page.toggle(key=PROBE).set_value(True).run()
+    assert searcher.queries[-1].examples.method == "probe"
+    button(page, f"unmark:{second}").click().run()
+    assert "not" not in page.query_params
+    assert searcher.queries[-1].examples.method == "mean"
+    more_like_this(page)[0].click().run()
+    assert searcher.queries[-1].examples is None
+    assert "also" not in page.query_params
+
+
+def test_an_example_that_is_not_there_is_left_out_and_said(page, searcher):
+    page.query_params["q"] = "demo-desi:5"
+    page.query_params["also"] = "nonsense:1,demo-desi:6"
+    page.query_params["not"] = "demo-hsc:7"
+    page.run()
+    assert not page.exception
+    assert "“nonsense:1” was left out: nothing in this index is called" in page.warning[0].value
+    assert "examples must have a modality in common" in page.warning[1].value
+    assert len(more_like_this(page)) == 12
 
 
 def test_the_address_restores_everything(page, searcher):
@@ -259,11 +293,13 @@ def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):
     assert "nearest spectra" in text_of(page)
 
 
-def test_downloads_are_offered_in_four_formats(page):
+def test_a_list_is_taken_away_in_every_format_with_whom_to_cite(page):
     page.query_params["q"] = "demo-desi:5"
     page.run()
     labels = [each.label for each in page.get("download_button")]
-    assert labels == ["CSV", "FITS", "VOTable", "Parquet"]
+    lists = ["CSV", "ECSV", "FITS", "VOTable", "Parquet", "JSON", "DS9 regions"]
+    assert labels == [*lists, "All in one ZIP", "BibTeX", "Acknowledgements", "Receipt"]
+    assert "For your paper: demo-desi, demo-sdss" in text_of(page)
 
 
 def test_a_hundred_neighbours(page):
