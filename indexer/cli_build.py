@@ -17,7 +17,7 @@ __all__ = ["build", "root_option"]
 _PATH = click.Path(path_type=Path)
 
 
-class Root(click.ParamType):
+class Root(click.ParamType["Path | RemoteRoot"]):
     """A folder on this machine, or an address."""
 
     name = "path"

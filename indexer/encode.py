@@ -239,10 +239,10 @@ def _write(folder: Path, batch: _Batch, partition: str) -> dict[str, Any]:
     for modality, vectors in batch.vectors.items():
         stacked = np.stack(vectors).astype(np.float32)
         np.save(folder / f"vectors-{modality}.npy", stacked, allow_pickle=False)
-    for key, rows in batch.tokens.items():
-        width = len(next(iter(rows.values())))
+    for key, of_record in batch.tokens.items():
+        width = len(next(iter(of_record.values())))
         table = np.full((len(batch.records), width), ABSENT_TOKEN, np.uint16)
-        table[list(rows)] = list(rows.values())
+        table[list(of_record)] = list(of_record.values())
         np.save(folder / f"tokens-{key}.npy", table, allow_pickle=False)
     return {
         "indexed": len(batch.records),

@@ -103,6 +103,8 @@ def render_hits(hits: "Hits | Around", file_format: str) -> bytes:
     if file_format == "json":
         return (json.dumps(hits.document(), indent=1, allow_nan=False) + "\n").encode()
     if file_format == "ds9":
+        if not isinstance(hits, Hits):
+            raise QueryError("regions are made of neighbours only; choose another format")
         return render_ds9(hits)
     return render_table(hits.to_table(), file_format)
 

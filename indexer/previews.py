@@ -20,7 +20,7 @@ from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import Groups, growing_arrow, map_table
 
 if TYPE_CHECKING:
-    from indexer.manifests import PreviewSettings
+    from indexer.manifest_parts import PreviewSettings
 
 __all__ = [
     "PREVIEW_PX",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32
 
-from indexer.answers import assemble, links_out
+from indexer.answers import assemble
 from indexer.calibration import ANY_RELEASE
 from indexer.cone import Around, objects_around
 from indexer.errors import QueryError, SearchError
@@ -17,8 +17,9 @@ from indexer.examples import combined_vector
 from indexer.finding import Search
 from indexer.folding import folded
 from indexer.hits import Hits
-from indexer.index_file import Index, Segment, open_index
+from indexer.index_file import Index, open_index
 from indexer.index_model import NATIVE, modality_of
+from indexer.known_objects import counterparts_of, known_of_object, place_of, random_keys
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
 from indexer.options import LARGEST_K, SearchOptions
@@ -27,8 +28,6 @@ from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
-    modalities_of,
-    resolve_key,
     resolve_object,
     resolve_position,
     resolve_text,
@@ -241,18 +240,7 @@ class Searcher:
         QueryError
             If the key names nothing.
         """
-        segment, row = self._place(key)
-        known = segment.rows.slice(row, 1).to_pylist()[0]
-        return {
-            "key": key,
-            "release": segment.name,
-            **known,
-            "modalities": modalities_of(segment, row),
-            "title": segment.info.title,
-            "survey": segment.info.survey,
-            "licence": segment.info.licence,
-            "links": links_out(segment, row),
-        }
+        return known_of_object(self.index, key)
 
     def cone(self, text: str, radius_arcsec: float, limit: int = LARGEST_K) -> Around:
         """Return the objects around a position; see `indexer.cone.objects_around`."""
@@ -260,17 +248,12 @@ class Searcher:
 
     def preview(self, key: str, modality: str | None = None) -> "Preview | None":
         """Return the picture or the short spectrum of an object; None if the index has none."""
-        segment, row = self._place(key)
+        segment, row = place_of(self.index, key)
         return segment.preview(row, modality)
 
     def counterparts(self, key: str) -> list[str]:
         """Return the keys of the other objects of the same source, sorted."""
-        segment, row = self._place(key)
-        return sorted(
-            key_of(self.index.segment(name), other)
-            for name, other in self.index.links.source(segment.name, row)
-            if (name, other) != (segment.name, row)
-        )
+        return counterparts_of(self.index, key)
 
     def columns(self) -> dict[str, str]:
         """Return the columns that filters know by name: ``number``, ``text`` or ``flag``."""
@@ -278,16 +261,7 @@ class Searcher:
 
     def random_keys(self, count: int, seed: int) -> list[str]:
         """Return some keys, drawn evenly over all objects; the same seed draws the same."""
-        sizes = [self.index.segment(name).info.indexed for name in self.index.releases]
-        total = sum(sizes)
-        drawn = np.random.default_rng(seed).choice(total, size=min(count, total), replace=False)
-        ends = np.cumsum(sizes)
-        keys = []
-        for number in drawn.tolist():
-            at = int(np.searchsorted(ends, number, side="right"))
-            segment = self.index.segment(list(self.index.releases)[at])
-            keys.append(key_of(segment, number - int(ends[at] - sizes[at])))
-        return keys
+        return random_keys(self.index, count, seed)
 
     def _encoder_of(self, modality: str) -> Any:
         """Return the encoder of the vectors of a modality; those that were brought have theirs."""
@@ -295,12 +269,6 @@ class Searcher:
         if self.index.encoder_of(modality).digest == own:
             return self._encoder()
         return self._other(modality)
-
-    def _place(self, key: str) -> tuple[Segment, int]:
-        release, separator, object_id = key.partition(":")
-        if not separator:
-            raise QueryError(f"a key is release:object_id, got {key!r}")
-        return resolve_key(self.index, release, object_id)
 
     def _verdict(self, query: Query, side: str, source: Places) -> Verdict:
         """Say whether the query is like what the index holds of its modality."""

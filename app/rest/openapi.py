@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from html import escape
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
@@ -38,15 +38,12 @@ _WAITING = {"Retry-After": {"schema": {"type": "integer"}, "description": "Secon
 @cache
 def described() -> dict[str, Any]:
     """Return the OpenAPI description."""
-    told = sorted({Problem, State, *(each.told for each in ENDPOINTS)}, key=lambda m: m.__name__)
-    bodies = [each.json for each in ENDPOINTS if each.json is not None]
-    _, schemas = models_json_schema(
-        [
-            *((model, "serialization") for model in told),
-            *((model, "validation") for model in bodies),
-        ],
-        ref_template=_REFS,
-    )
+    told: set[type[BaseModel]] = {Problem, State, *(each.told for each in ENDPOINTS)}
+    models: list[tuple[type[BaseModel], Literal["serialization", "validation"]]] = [
+        (model, "serialization") for model in sorted(told, key=lambda each: each.__name__)
+    ]
+    models += [(each.json, "validation") for each in ENDPOINTS if each.json is not None]
+    _, schemas = models_json_schema(models, ref_template=_REFS)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from indexer.errors import ManifestError, ReadError
-from indexer.manifests import BesideCatalogue, ReleaseManifest
+from indexer.manifest_parts import BesideCatalogue
+from indexer.manifests import ReleaseManifest
 from indexer.readers.file_kinds import read_content
 from indexer.readers.found import Found, Refused, SpectrumOptions
 from indexer.readers.image_files import ImageOptions, find_image
