@@ -73,7 +73,10 @@ def read_image_file(
     bands: Sequence[str] | None = None,
     zero_point: float | None = None,
 ) -> Upload:
-    """Read a cut-out from one FITS file, or from one FITS file for each band.
+    """Read a cut-out from one FITS file, from one FITS file for each band, or from a picture.
+
+    A PNG or JPEG file is read as a picture of the Legacy Surveys viewer, whose bands are worked out
+    of its colours: the assumption ``approximate`` says so, and `pixel_scale_arcsec` must be given.
 
     Parameters
     ----------
@@ -93,7 +96,7 @@ def read_image_file(
     ReadError
         In one line: why the files cannot be read, or cannot be encoded.
     """
-    contents = _contents(paths)
+    contents = _contents(paths, pictures=True)
     options = ImageOptions(
         survey, pixel_scale_arcsec, None if bands is None else tuple(bands), zero_point
     )
@@ -169,10 +172,10 @@ def read_xp_file(path: Path, *, source_id: str | None = None) -> Upload:
     return _upload(find_xp(contents[0]), contents, source_id)
 
 
-def _contents(paths: Sequence[Path]) -> list[Content]:
+def _contents(paths: Sequence[Path], *, pictures: bool = False) -> list[Content]:
     if not paths:
         raise ReadError("no file was given")
-    return [read_content(Path(path)) for path in paths]
+    return [read_content(Path(path), pictures=pictures) for path in paths]
 
 
 def _upload(
