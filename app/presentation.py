@@ -179,7 +179,8 @@ def headline(query: Query, hits: Hits, to: str) -> str:
         return f"No {PLURAL.get(modality, modality)} found"
     nearest = "Nearest" if len(hits) == 1 else f"{len(hits)} nearest"
     names = SINGULAR if len(hits) == 1 else PLURAL
-    return f"{nearest} {names.get(modality, modality)}"
+    about = " (approximate)" if query.approximate else ""
+    return f"{nearest} {names.get(modality, modality)}{about}"
 
 
 def target_titles(modalities: Iterable[str], own: str | None = None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from app.properties import Estimate
+from app.reading import Reading
 from app.state import FileAsked
 from app.uploaded import written
 from indexer import (
@@ -108,7 +109,7 @@ def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")
 def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query:
-    """Read an uploaded file as its kind says, encode it, and return it as a query.
+    """Read uploaded files as their kind says, encode it, and return it as a query.
 
     Raises
     ------
@@ -116,20 +117,22 @@ def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query
         With the reason why the file cannot be read, or not be encoded.
     """
     del index_id  # part of the cache's key only
-    with written([(asked.name, asked.content)]) as (path,):
+    with written(asked.files) as paths:
         if asked.kind == "image":
-            upload = read_image_file([path])
+            upload = read_image_file(paths, **asked.reading.of_image)
         else:
-            upload = _read_spectrum_or_xp(path, asked.chosen or None)
+            upload = _read_spectrum_or_xp(paths, asked.reading)
     return _searcher.query_upload(upload)
 
 
-def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
+def _read_spectrum_or_xp(paths: Sequence[Path], reading: Reading) -> Upload:
     try:
-        return read_spectrum_file([path], target_id=chosen)
+        return read_spectrum_file(paths, **reading.of_spectrum)
     except ReadError as no_spectrum:
+        if len(paths) > 1:
+            raise
         try:
-            return read_xp_file(path, source_id=chosen)
+            return read_xp_file(paths[0], source_id=reading.target_id or None)
         except ReadError as no_xp:
             # Whoever asks for a choice among objects has understood the file.
             understood = isinstance(no_xp, SeveralObjectsError)

@@ -4,13 +4,14 @@ Controls mark a change with `touched`; a run without a mark (first load, the bro
 button) takes the question from the address bar instead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import streamlit as st
 
 from app.address import MAX_EXAMPLES, MAX_WHERE, SAME, Address, parse
 from app.narrowing import Narrowing, filters_of, narrowing_of
+from app.reading import Reading
 from indexer import Filters, QueryError, parse_filters
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "narrowed",
     "publish",
     "question_changed",
+    "reading_key",
     "restore",
     "set_filters",
     "take",
@@ -64,6 +66,7 @@ PROBE = "probe"
 NARROW = "narrow:"
 """Begins the key of every control of filters; a range has two, ending in ``:low``, ``:high``."""
 
+_READING = "reading:"
 _WHERE = "where"
 _RANGES = ("redshift", "magnitude")
 _WRONG = "where_refused"
@@ -75,22 +78,21 @@ _KIND = "upload_kind"
 
 @dataclass(frozen=True)
 class FileAsked:
-    """An uploaded file that is the question.
+    """Uploaded files that are the question.
 
     Parameters
     ----------
     kind
         `image` or `spectrum`, as its uploader says.
-    name, content
-        The file.
-    chosen
-        Identifier of the object that is meant, where a file holds several.
+    files
+        Name and content of each: one, or bands, or fluxes and errors.
+    reading
+        What is stated about them.
     """
 
     kind: str
-    name: str
-    content: bytes
-    chosen: str = ""
+    files: tuple[tuple[str, bytes], ...]
+    reading: Reading = field(default_factory=Reading)
 
 
 def touched() -> None:
@@ -240,12 +242,12 @@ def uploader_key(kind: str) -> str:
 
 def file_changed(kind: str) -> None:
     """Note that a file came or went: it replaces the text and the other kind's file."""
-    if st.session_state.get(uploader_key(kind)) is None:
+    if not st.session_state.get(uploader_key(kind)):
         if st.session_state.get(_KIND) == kind:
             st.session_state.pop(_KIND)
     else:
         st.session_state[_KIND] = kind
-        st.session_state[CHOSEN] = ""
+        _state_nothing()
         st.session_state[QUESTION] = ""
         st.session_state[FILES_OPEN] = False
     forget_examples()
@@ -290,8 +292,31 @@ def asked_file() -> FileAsked | None:
     kind = st.session_state.get(_KIND)
     if kind is None:
         return None
-    upload = st.session_state.get(uploader_key(kind))
-    if upload is None:
+    uploads = st.session_state.get(uploader_key(kind))
+    if not uploads:
         return None
-    chosen = str(st.session_state.get(CHOSEN) or "").strip() if kind == "spectrum" else ""
-    return FileAsked(kind=kind, name=upload.name, content=upload.getvalue(), chosen=chosen)
+    return FileAsked(kind, tuple((each.name, each.getvalue()) for each in uploads), _reading(kind))
+
+
+def reading_key(kind: str, name: str) -> str:
+    """Return the key of a field that states something about a file."""
+    return f"{_READING}{kind}:{name}"
+
+
+def _reading(kind: str) -> Reading:
+    start = reading_key(kind, "")
+    stated = {
+        str(key).removeprefix(start): value.strip() if isinstance(value, str) else value
+        for key, value in st.session_state.items()
+        if str(key).startswith(start) and value is not None
+    }
+    if kind == "spectrum":
+        stated["target_id"] = str(st.session_state.get(CHOSEN) or "").strip()
+    return Reading(**stated)
+
+
+def _state_nothing() -> None:
+    """Empty the fields about files: what was stated of another one does not hold."""
+    st.session_state[CHOSEN] = ""
+    for key in [key for key in st.session_state if str(key).startswith(_READING)]:
+        del st.session_state[key]

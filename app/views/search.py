@@ -30,7 +30,7 @@ from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.reconstruction import draw_reconstruction
 from app.widgets.starters import EXAMPLE_SEED, draw_starters
-from app.widgets.verdict import draw_verdict_warning
+from app.widgets.verdict import draw_approximate, draw_verdict_warning
 from indexer import (
     AmbiguousError,
     Hits,
@@ -177,6 +177,7 @@ def _draw_hits(
         if len(hits):
             draw_bridge(searcher, query, hits)
             draw_downloads(searcher, hits)
+    draw_approximate(query)
     draw_verdict_warning(verdict, of_file=file is not None)
     # Above the neighbours, but drawn after them: an open panel must not hold them up.
     properties = st.container()

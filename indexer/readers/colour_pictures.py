@@ -53,7 +53,7 @@ def colour_planes(content: Content) -> list[Plane]:
     dark = float((picture == 0).any(axis=-1).mean())
     bands = DEFAULT_RGB[_SURVEY]
     words = (
-        f"a colour picture, so the answer is: the counts of {', '.join(reversed(bands))} are "
+        f"a colour picture: the counts of {', '.join(reversed(bands))} are "
         "worked out as if the Legacy Surveys viewer had drawn them; noise is lost, and what is "
         f"clipped ({bright:.1%} of the pixels at the top, {dark:.1%} at the bottom). The FITS "
         "cut-out, or the position of the object, gives the true answer"

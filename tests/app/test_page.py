@@ -1,33 +1,14 @@
 """The page as a person uses it, without a browser: controls in, elements out."""
 
-from html import unescape
-from types import SimpleNamespace
-
 import pytest
 
 from app import resources
 from app.reconstructions import LONG_PX
-from app.state import BRIDGE, CHOSEN, COUNT, PROBE, QUESTION, SPACE, TARGET
+from app.state import BRIDGE, COUNT, PROBE, QUESTION, SPACE, TARGET
 from app.widgets.properties import OPEN
-from indexer import IndexFormatError, ReadError, SeveralObjectsError
+from indexer import IndexFormatError, ReadError
 from tests.app.fakes import BIG_ID
-
-
-def text_of(page):
-    parts = [*page.markdown, *page.caption, *page.html, *page.error, *page.info, *page.warning]
-    return unescape("\n".join(str(part.value) for part in parts))
-
-
-def searches(searcher):
-    return [options for kind, options in searcher.asked if kind == "search"]
-
-
-def button(page, key):
-    return next(each for each in page.button if each.key == key)
-
-
-def more_like_this(page):
-    return [each for each in page.button if each.key.startswith("more:")]
+from tests.app.page_parts import button, more_like_this, searches, text_of
 
 
 def test_the_start_page_invites(page, searcher):
@@ -188,108 +169,6 @@ def test_an_ambiguous_identifier_offers_its_candidates(page):
     button(page, "candidate:demo-sdss:123").click()
     page.run()
     assert page.text_input(key=QUESTION).value == "demo-sdss:123"
-    assert "nearest spectra" in text_of(page)
-
-
-@pytest.fixture
-def readers(monkeypatch):
-    """Readers that believe every file; a name with 'bad' in it is refused, 'xp' is no spectrum."""
-
-    def reader(kind):
-        def read(paths, target_id=None, source_id=None):
-            chosen = target_id or source_id
-            path = paths[0] if isinstance(paths, list) else paths
-            if "bad" in path.name or (kind == "spectrum" and "xp" in path.name):
-                raise ReadError(f"{path.name}: this is no {kind}")
-            if "several" in path.name and chosen is None:
-                raise SeveralObjectsError(
-                    f"{path.name}: the file holds 2 objects, choose one of 11, 12", ("11", "12")
-                )
-            assert path.read_bytes() == b"content"
-            return SimpleNamespace(kind=kind, file_name=path.name, chosen=chosen)
-
-        return read
-
-    monkeypatch.setattr(resources, "read_image_file", reader("image"))
-    monkeypatch.setattr(resources, "read_spectrum_file", reader("spectrum"))
-    monkeypatch.setattr(resources, "read_xp_file", reader("xp"))
-
-
-@pytest.mark.parametrize(
-    ("uploader", "name", "found"),
-    [
-        (0, "galaxy.fits", "nearest images"),
-        (1, "spec.fits", "nearest spectra"),
-        (1, "xp.csv", "nearest Gaia XP spectra"),
-    ],
-)
-def test_a_file_is_a_question(page, readers, uploader, name, found):
-    page.query_params["q"] = "demo-hsc:7"
-    page.run()
-    page.file_uploader[uploader].upload(name, b"content")
-    page.run()
-    assert not page.exception
-    assert found in text_of(page)
-    assert name in text_of(page)
-    assert "vacuum wavelengths" in text_of(page)
-    assert page.text_input(key=QUESTION).value == ""
-    assert "q" not in page.query_params
-
-
-def test_a_neighbour_of_a_file_takes_its_place(page, readers):
-    page.run()
-    page.file_uploader[1].upload("spec.fits", b"content")
-    page.run()
-    first = more_like_this(page)[0]
-    first.click()
-    page.run()
-    assert page.text_input(key=QUESTION).value == first.key.removeprefix("more:")
-    assert not page.file_uploader[1].value
-    assert "spec.fits" not in text_of(page)
-
-
-def test_a_file_is_encoded_once(page, searcher, readers):
-    page.run()
-    page.file_uploader[1].upload("spec.fits", b"content")
-    page.run()
-    page.number_input(key=COUNT).set_value(3).run()
-    assert len(more_like_this(page)) == 3
-    assert [kind for kind, _ in searcher.asked].count("upload") == 1
-
-
-def test_a_file_that_cannot_be_read_is_refused_in_words(page, readers):
-    page.run()
-    page.file_uploader[0].upload("bad.fits", b"content")
-    page.run()
-    assert "bad.fits: this is no image" in page.error[0].value
-    assert not page.exception
-
-
-@pytest.mark.parametrize("by_click", [True, False])
-@pytest.mark.parametrize("name", ["several.fits", "several-xp.fits"])
-def test_an_object_of_a_file_that_holds_several_can_be_chosen(
-    page, searcher, readers, name, by_click
-):
-    page.run()
-    page.file_uploader[1].upload(name, b"content")
-    page.run()
-    assert "choose one of 11, 12" in page.info[0].value
-    if by_click:
-        button(page, "candidate:12").click()
-        page.run()
-    else:
-        page.text_input(key=CHOSEN).set_value("12").run()
-    assert not page.info
-    assert "nearest" in text_of(page)
-    uploads = [upload for kind, upload in searcher.asked if kind == "upload"]
-    assert uploads[-1].chosen == "12"
-
-
-def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):
-    page.run()
-    page.file_uploader[1].upload("../../../etc/spec.fits", b"content")
-    page.run()
-    assert not page.exception
     assert "nearest spectra" in text_of(page)
 
 
