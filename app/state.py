@@ -305,7 +305,7 @@ def reading_key(kind: str, name: str) -> str:
 
 def _reading(kind: str) -> Reading:
     start = reading_key(kind, "")
-    stated = {
+    stated: dict[str, Any] = {
         str(key).removeprefix(start): value.strip() if isinstance(value, str) else value
         for key, value in st.session_state.items()
         if str(key).startswith(start) and value is not None
