@@ -15,8 +15,7 @@ from indexer.search import Searcher
 
 
 def _open_searcher() -> Searcher:
-    settings = read_settings()
-    return open_unseen(settings.index_dir, settings.weights)
+    return open_unseen(read_settings())
 
 
 # Streamlit finds it by its name; the path is whole because that is not run from here always.

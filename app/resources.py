@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.properties import Estimate
 from app.reading import Reading
+from app.settings import Settings
 from app.state import FileAsked
 from app.uploaded import written
 from indexer import (
@@ -41,7 +42,7 @@ __all__ = [
 EXAMPLES_PER_RELEASE = 6
 
 
-def open_current(index_dir: Path, weights: str | None) -> Searcher:
+def open_current(settings: Settings) -> Searcher:
     """Return the searcher of the published index; one that was published anew is opened anew.
 
     Raises
@@ -49,23 +50,28 @@ def open_current(index_dir: Path, weights: str | None) -> Searcher:
     IndexerError
         If there is no index that can be served.
     """
-    return _open_shown(str(index_dir), weights, _stamp(index_dir / "index.json"))
+    return _open_shown(*_asked_for(settings))
 
 
-def open_unseen(index_dir: Path, weights: str | None) -> Searcher:
+def open_unseen(settings: Settings) -> Searcher:
     """Return the very same searcher where there is no page that could say that it is opened."""
-    return _open(str(index_dir), weights, _stamp(index_dir / "index.json"))
+    return _open(*_asked_for(settings))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the index …")
-def _open_shown(index_dir: str, weights: str | None, stamp: int) -> Searcher:
-    return _open(index_dir, weights, stamp)
+def _open_shown(index_dir: str, weights: str | None, look_up_names: bool, stamp: int) -> Searcher:
+    return _open(index_dir, weights, look_up_names, stamp)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _open(index_dir: str, weights: str | None, stamp: int) -> Searcher:
+def _open(index_dir: str, weights: str | None, look_up_names: bool, stamp: int) -> Searcher:
     del stamp  # part of the cache's key only
-    return open_searcher(Path(index_dir), weights=weights)
+    return open_searcher(Path(index_dir), weights=weights, look_up_names=look_up_names)
+
+
+def _asked_for(settings: Settings) -> tuple[str, str | None, bool, int]:
+    index = settings.index_dir
+    return str(index), settings.weights, settings.look_up_names, _stamp(index / "index.json")
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -33,6 +33,7 @@ class Asked:
 
     key: str | None
     position: str | None
+    name: str | None
     image: tuple[Path, ...]
     spectrum: tuple[Path, ...]
     xp: Path | None
@@ -56,6 +57,7 @@ class Asked:
             for option, value in (
                 ("--object", self.key),
                 ("--position", self.position),
+                ("--name", self.name),
                 ("--image", self.image),
                 ("--spectrum", self.spectrum),
                 ("--xp", self.xp),
@@ -65,7 +67,8 @@ class Asked:
         if len(given) != 1:
             got = f"got {' and '.join(given)}" if given else "got none"
             raise click.UsageError(
-                f"give exactly one of --object, --position, --image, --spectrum and --xp; {got}"
+                "give exactly one of --object, --position, --name, --image, --spectrum and --xp; "
+                f"{got}"
             )
         if self.probe and not self.against:
             raise click.UsageError("--probe needs examples against: give some with --not")
@@ -76,7 +79,7 @@ class Asked:
 
 
 _BELONGS_TO = {
-    "radius": ("--position",),
+    "radius": ("--position", "--name"),
     "survey": ("--image", "--spectrum"),
     "pixel_scale": ("--image",),
     "bands": ("--image",),
@@ -102,6 +105,12 @@ _OPTIONS = (
         "three fields is in hours.",
     ),
     click.option(
+        "--name",
+        metavar="NAME",
+        help="The object nearest to where something of that name lies, such as 'M 51': asks Sesame "
+        "at the CDS.",
+    ),
+    click.option(
         "--image",
         type=_FILE,
         multiple=True,
@@ -120,7 +129,8 @@ _OPTIONS = (
         "--radius",
         type=float,
         metavar="ARCSEC",
-        help="How far the object may lie from --position. Default: 5, or what a name allows.",
+        help="How far the object may lie from --position or --name. Default: 5, or what a "
+        "name that holds its position allows.",
     ),
     click.option("--survey", help="Which survey's data a file holds, if it does not say."),
     click.option(
@@ -229,6 +239,8 @@ def _first_of(searcher: "Searcher", asked: Asked) -> Query:
         return searcher.query_object(asked.key)
     if asked.position is not None:
         return searcher.query_position(asked.position, asked.radius)
+    if asked.name is not None:
+        return searcher.query_name(asked.name, asked.radius)
     # Imported here: only files need the readers.
     from indexer.readers.uploads import (
         bands_of,

@@ -1,6 +1,6 @@
 """What a person types -> a query: one object of the index, or a reason in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -26,6 +26,7 @@ __all__ = [
     "releases_with",
     "resolve_key",
     "resolve_object",
+    "resolve_place",
     "resolve_position",
     "resolve_text",
 ]
@@ -144,7 +145,13 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     QueryError
         If the text is no position, or no object lies inside the radius; the nearest is named.
     """
-    position = parse_position(text)
+    return resolve_place(index, text, parse_position(text), radius_arcsec)
+
+
+def resolve_place(
+    index: Index, text: str, position: Position, radius_arcsec: float | None = None
+) -> Query:
+    """Find the object nearest to a place, as `resolve_position`; `text` is how it was asked."""
     radius = radius_arcsec
     if radius is None:
         radius = max(DEFAULT_RADIUS_ARCSEC, position.precision_arcsec)
@@ -164,8 +171,15 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     return indexed_query(index, segment, row, "position", text, read_as)
 
 
-def resolve_text(index: Index, text: str) -> Query:
-    """Understand what stands in the one search box: an identifier, else a position.
+def resolve_text(
+    index: Index, text: str, place_of_name: Callable[[str], Position] | None = None
+) -> Query:
+    """Understand what stands in the one search box: an identifier, else a position, else a name.
+
+    Parameters
+    ----------
+    place_of_name
+        Looks names up elsewhere. None: that is not allowed.
 
     Raises
     ------
@@ -185,9 +199,11 @@ def resolve_text(index: Index, text: str) -> Query:
         looks_like_one = any(
             word in str(not_a_position) for word in ("must lie", "must be", "can have decimals")
         )
-        raise (
-            not_a_position if looks_like_one and " " in text.strip() else not_an_object
-        ) from None
+        if looks_like_one and " " in text.strip():
+            raise not_a_position from None
+        if place_of_name is None or not any(letter.isalpha() for letter in text):
+            raise not_an_object from None
+        return resolve_place(index, text, place_of_name(text))
     return resolve_position(index, text)
 
 

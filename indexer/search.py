@@ -29,6 +29,7 @@ from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
     resolve_object,
+    resolve_place,
     resolve_position,
     resolve_text,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from aion_encoder.identity import Identity
+    from indexer.positions import Position
     from indexer.previews import Preview
     from indexer.readers.uploads import Upload
 
@@ -63,6 +65,9 @@ class Searcher:
         Called once, when the first file is brought; must give the encoder of the index.
     open_native
         The same for that of the space ``spectrum_native``, when the first spectrum is brought.
+    place_of_name
+        Looks up names that are none of the index, such as `indexer.sky_names.place_of_name`.
+        None: no request is sent for a question.
     """
 
     def __init__(
@@ -70,8 +75,10 @@ class Searcher:
         index: Index,
         open_encoder: Callable[[], Any] | None = None,
         open_native: Callable[[], Any] | None = None,
+        place_of_name: Callable[[str], "Position"] | None = None,
     ) -> None:
         self.index = index
+        self._place_of_name = place_of_name
         self._encoder = cache(open_encoder or (lambda: open_same_encoder(index, None)))
         self._native = cache(open_native or (lambda: open_same_native(index, None)))
         self._other = cache(lambda modality: open_same_encoder(index, None, modality))
@@ -102,8 +109,21 @@ class Searcher:
         """
         return resolve_position(self.index, text, radius_arcsec)
 
+    def query_name(self, name: str, radius_arcsec: float | None = None) -> Query:
+        """Find the object nearest to where something of that name lies; asks Sesame.
+
+        Raises
+        ------
+        QueryError
+            If the name is unknown, there is no answer, or nothing lies inside the radius.
+        """
+        # Imported here: only names need it.
+        from indexer.sky_names import place_of_name
+
+        return resolve_place(self.index, name, place_of_name(name), radius_arcsec)
+
     def query_text(self, text: str) -> Query:
-        """Understand an identifier or a position.
+        """Understand an identifier or a position; a name, where names may be looked up.
 
         Raises
         ------
@@ -112,7 +132,7 @@ class Searcher:
         AmbiguousError
             If several objects have that identifier.
         """
-        return resolve_text(self.index, text)
+        return resolve_text(self.index, text, self._place_of_name)
 
     def query_upload(self, upload: "Upload") -> Query:
         """Encode a file that `indexer.readers.uploads` read.
@@ -341,6 +361,7 @@ def open_searcher(
     weights: str | None = None,
     native_weights: str | None = None,
     allow_missing: bool = False,
+    look_up_names: bool = False,
 ) -> Searcher:
     """Open an index for searching. No encoder is loaded before a file is brought.
 
@@ -354,15 +375,20 @@ def open_searcher(
         The same for the encoder of the space ``spectrum_native``.
     allow_missing
         Search without FAISS files that are missing; every answer's receipt names them.
+    look_up_names
+        Ask Sesame for names that the index does not know.
 
     Raises
     ------
     IndexFormatError
         If the folder holds no index of a known format version, or one that lacks files.
     """
+    from indexer.sky_names import place_of_name
+
     index = open_index(Path(index_dir), allow_missing=allow_missing)
     return Searcher(
         index,
         lambda: open_same_encoder(index, weights),
         lambda: open_same_native(index, native_weights),
+        place_of_name if look_up_names else None,
     )

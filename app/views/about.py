@@ -24,7 +24,7 @@ def draw() -> None:
     st.html(STYLE)
     settings = read_settings()
     try:
-        searcher = resources.open_current(settings.index_dir, settings.weights)
+        searcher = resources.open_current(settings)
     except IndexerError as error:
         draw_index_missing(str(error), str(settings.index_dir))
         return

@@ -54,7 +54,7 @@ def draw() -> None:
     st.html(STYLE)
     settings = read_settings()
     try:
-        searcher = resources.open_current(settings.index_dir, settings.weights)
+        searcher = resources.open_current(settings)
     except IndexerError as error:
         draw_index_missing(str(error), str(settings.index_dir))
         return
@@ -63,7 +63,7 @@ def draw() -> None:
     asked = state.current()
     info = searcher.index.info
     draw_masthead(info)
-    draw_search_box()
+    draw_search_box(names=settings.look_up_names)
     start = not asked.question and file is None
     left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")
     query, refusal = None, None
