@@ -10,6 +10,7 @@ __all__ = ["PAGES", "draw_masthead"]
 PAGES = {
     "views/search.py": "Search",
     "views/compare.py": "Compare",
+    "views/lists.py": "A list",
     "views/about.py": "This index",
 }
 

@@ -2,7 +2,7 @@
 
 from app.state import COUNT, FOLD, NARROW, OTHER_SOURCES
 from app.widgets.narrowing import OPEN
-from tests.app.test_page import button, more_like_this, searches, text_of
+from tests.app.page_parts import button, more_like_this, searches, text_of
 
 
 def opened(page, **params):

@@ -11,7 +11,7 @@ from app.widgets.glance import OPEN
 from app.widgets.masthead import PAGES
 from app.widgets.neighbours import RAW
 from indexer import Query
-from tests.app.test_page import button, more_like_this, searches, text_of
+from tests.app.page_parts import button, more_like_this, searches, text_of
 
 
 def answer(page, key="demo-desi:5", **params):
