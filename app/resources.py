@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 EXAMPLES_PER_RELEASE = 6
+DRAWN = {"any": 400, "class": 4000}
+"""Objects that are looked at for them, of all or of one class."""
 
 
 def open_current(settings: Settings) -> Searcher:
@@ -75,14 +77,26 @@ def _asked_for(settings: Settings) -> tuple[str, str | None, bool, int]:
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def examples(_searcher: Searcher, index_id: str, seed: int) -> dict[str, tuple[str, ...]]:
-    """Return some keys of every release that have a preview, the same for the same seed."""
+def examples(
+    _searcher: Searcher, index_id: str, seed: int, object_class: str = ""
+) -> dict[str, tuple[str, ...]]:
+    """Return some keys of every release that have a preview, the same for the same seed.
+
+    Parameters
+    ----------
+    object_class
+        Of all of them; empty for any.
+    """
     del index_id  # part of the cache's key only
     found: dict[str, list[str]] = {}
-    for key in _searcher.random_keys(400, seed):
+    for key in _searcher.random_keys(DRAWN["class" if object_class else "any"], seed):
         release = key.partition(":")[0]
         chosen = found.setdefault(release, [])
-        if len(chosen) < EXAMPLES_PER_RELEASE and _searcher.preview(key) is not None:
+        if len(chosen) == EXAMPLES_PER_RELEASE:
+            continue
+        if object_class and _searcher.object(key)["object_class"] != object_class:
+            continue
+        if _searcher.preview(key) is not None:
             chosen.append(key)
     return {release: tuple(found[release]) for release in sorted(found) if found[release]}
 

@@ -29,7 +29,7 @@ from app.widgets.properties import draw_properties
 from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.reconstruction import draw_reconstruction
-from app.widgets.starters import EXAMPLE_SEED, draw_starters
+from app.widgets.starters import draw_starters
 from app.widgets.verdict import draw_approximate, draw_verdict_warning
 from indexer import (
     AmbiguousError,
@@ -98,8 +98,7 @@ def draw() -> None:
         else:
             if refusal is not None:
                 draw_problem(str(refusal), WHAT_TO_ASK if file is None else "")
-            seed = st.session_state.get(EXAMPLE_SEED, 0)
-            draw_starters(searcher, resources.examples(searcher, info.index_id, seed))
+            draw_starters(searcher)
 
 
 def _body(kind: str) -> DeltaGenerator:

@@ -206,7 +206,8 @@ class FakeSearcher:
 
     def object(self, key: str) -> dict[str, Any]:
         links = [{"label": "Legacy viewer", "url": LINK}]
-        return {"key": key, "magnitude": 18.25, "links": links}
+        kind = "QSO" if key.endswith(("1", "2")) else "GALAXY"
+        return {"key": key, "magnitude": 18.25, "links": links, "object_class": kind}
 
     def vector(self, query: Query, modality: str) -> np.ndarray:
         assert modality in query.modalities

@@ -6,6 +6,7 @@ from app import resources
 from app.reconstructions import LONG_PX
 from app.state import BRIDGE, COUNT, PROBE, QUESTION, SPACE, TARGET
 from app.widgets.properties import OPEN
+from app.widgets.starters import EXAMPLE_CLASS
 from indexer import IndexFormatError, ReadError
 from tests.app.fakes import BIG_ID
 from tests.app.page_parts import button, more_like_this, searches, text_of
@@ -21,6 +22,16 @@ def test_the_start_page_invites(page, searcher):
     assert len(starters) >= 20
     assert len(page.file_uploader) == 2
     assert searches(searcher) == []
+
+
+def test_starters_of_one_class(page):
+    page.run()
+    page.session_state[EXAMPLE_CLASS] = "QSO"
+    page.run()
+    assert not page.exception
+    starters = [each.key for each in page.button if each.key.startswith("start:")]
+    assert len(starters) >= 20
+    assert all(key.endswith(("1", "2")) for key in starters)
 
 
 def test_other_examples_can_be_asked_for(page):
