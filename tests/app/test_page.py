@@ -201,7 +201,7 @@ def test_a_hundred_neighbours(page):
 
 
 def test_without_an_index_the_page_says_how_to_build_one(page, monkeypatch):
-    def refuse(path, weights=None):
+    def refuse(path, **_):
         raise IndexFormatError("there is no index.json")
 
     monkeypatch.setattr(resources, "open_searcher", refuse)
