@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from indexer.ds9 import render_ds9
 from indexer.errors import QueryError
 from indexer.hits import Hits
@@ -28,6 +30,7 @@ from indexer.hits import Hits
 # Astropy takes a second to import, and JSON does without it.
 if TYPE_CHECKING:
     from astropy.table import Table
+    from numpy.typing import NDArray
 
     from indexer.cone import Around
 
@@ -180,7 +183,8 @@ def _write_fits(table: "Table", stream: IO[bytes]) -> None:
 
     # With descriptions and meta, astropy writes its own YAML block instead of the TUCDn cards
     # that other tools read; so the plain columns go to FITS, and the cards are set here.
-    plain = Table([table[name].data for name in table.colnames], names=table.colnames, copy=False)
+    columns = [_in_ascii(table[name].data) for name in table.colnames]
+    plain = Table(columns, names=table.colnames, copy=False)
     hdu = fits.table_to_hdu(plain)
     header = hdu.header
     for number, name in enumerate(table.colnames, start=1):
@@ -193,6 +197,14 @@ def _write_fits(table: "Table", stream: IO[bytes]) -> None:
     for name, value in table.meta.items():
         header[name.upper()[:8]] = _compact(value)
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
+
+
+def _in_ascii(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Return texts as FITS can hold them: what is not ASCII becomes a question mark."""
+    if values.dtype.kind != "U":
+        return values
+    # ``encode`` of an empty array has no width, which FITS does not take.
+    return np.char.encode(values, "ascii", "replace") if len(values) else values
 
 
 def _votable(table: "Table") -> Any:

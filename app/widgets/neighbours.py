@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from app import state
+from app import saved, state
 from app.address import MAX_NEIGHBOURS
 from app.link_outs import pages_at
 from app.markup import hit_html, legend_html
@@ -70,6 +70,7 @@ def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overl
             # An address parts examples by commas.
             if "," not in card.key:
                 draw_marks(card.key)
+            _draw_save(card.key)
             if query.key is not None:
                 st.page_link(
                     COMPARE_PAGE,
@@ -87,6 +88,24 @@ def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overl
             on_click=_show_more,
             args=(more,),
         )
+
+
+def _draw_save(key: str) -> None:
+    kept = key in saved.saved()
+    st.button(
+        "Saved" if kept else "Save",
+        key=f"save:{key}",
+        icon=":material/bookmark_added:" if kept else ":material/bookmark_add:",
+        type="tertiary",
+        help="Keep it on the page Saved, in this browser session",
+        on_click=_save,
+        args=(key,),
+    )
+
+
+def _save(key: str) -> None:
+    saved.toggle(key)
+    state.touched()
 
 
 def _show_more(count: int) -> None:
