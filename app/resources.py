@@ -15,6 +15,7 @@ from indexer import (
     Query,
     ReadError,
     Searcher,
+    SearchError,
     SeveralObjectsError,
     Understood,
     Upload,
@@ -25,9 +26,11 @@ from indexer import (
     read_xp_file,
 )
 from indexer.coverage import Coverage, coverage, rejects_by_reason, texts_of
+from indexer.discordant import Discordants, find_discordant
 
 __all__ = [
     "coverage_of",
+    "discordants",
     "estimates_of",
     "examples",
     "known_classes",
@@ -40,6 +43,8 @@ __all__ = [
 ]
 
 EXAMPLES_PER_RELEASE = 6
+MOST_COMPARED = 50_000
+"""Links of an index whose discordant sources the page looks for: seconds."""
 DRAWN = {"any": 400, "class": 4000}
 """Objects that are looked at for them, of all or of one class."""
 
@@ -125,6 +130,26 @@ def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
     """Return classes to choose from."""
     del index_id  # part of the cache's key only
     return texts_of(_searcher.index, "object_class")
+
+
+@st.cache_resource(max_entries=2, show_spinner="Comparing pictures with spectra …")
+def discordants(_searcher: Searcher, index_id: str) -> Discordants:
+    """Return the sources that have a picture and a spectrum, the most discordant first.
+
+    Raises
+    ------
+    IndexerError
+        If too few have both, or more than can be compared while somebody waits.
+    """
+    del index_id  # part of the cache's key only
+    index = _searcher.index
+    linked = sum(links.count for links in index.info.links)
+    if linked > MOST_COMPARED:
+        raise SearchError(
+            f"this index has {linked:,} links, more than are compared while somebody waits; "
+            "`python -m indexer discordant INDEX --output discordant.csv` does it once"
+        )
+    return find_discordant(index)
 
 
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")
