@@ -28,6 +28,7 @@ from indexer.kept_tokens import write_tokens
 from indexer.layout import (
     calibration_file,
     encoder_file,
+    map_file,
     next_dir,
     pieces_dir,
     redshift_readout_file,
@@ -40,6 +41,7 @@ from indexer.next_links import NextLinks
 from indexer.plan import ReleasePlan, inputs_info
 from indexer.publish import adopt
 from indexer.quantizers import Quantizer, taken
+from indexer.space_maps import make_map, write_map
 from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
 from indexer.staging import Staged
 from indexer.tools import EncoderLike
@@ -276,8 +278,12 @@ class Composer:
         }
         calibration = calibrate(name, vectors, asking)
         if name != SHARED:
-            nearest = nearest_scores(self._filled(name, vectors), self._partners)
+            filled = self._filled(name, vectors)
+            nearest = nearest_scores(filled, self._partners)
             calibration = calibration.model_copy(update={"nearest": nearest})
+            laid_out = make_map(vectors, {side: each.rows for side, each in filled.items()})
+            if laid_out is not None:
+                write_map(laid_out, self.root / map_file(unit))
         write_calibration(self.root / calibration_file(unit), calibration)
         present = {modality for modalities in users.values() for modality in modalities}
         self.spaces[name] = SpaceInfo(

@@ -25,6 +25,7 @@ __all__ = [
     "generation_of",
     "keys_file",
     "links_unit",
+    "map_file",
     "next_dir",
     "next_index_file",
     "numbered",
@@ -221,6 +222,11 @@ def quantizer_file(space_dir: str) -> str:
 def quantizer_facts_file(space_dir: str) -> str:
     """Return what the quantizer was trained on, and how."""
     return f"{space_dir}/quantizer.json"
+
+
+def map_file(space_dir: str) -> str:
+    """Return where a sample of the objects of a space lie on its map."""
+    return f"{space_dir}/map.parquet"
 
 
 def calibration_file(space_dir: str) -> str:
