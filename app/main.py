@@ -14,6 +14,7 @@ st.navigation(
         st.Page("views/search.py", title="AION search", default=True),
         st.Page("views/compare.py", title="Two objects · AION search", url_path="compare"),
         st.Page("views/lists.py", title="A list · AION search", url_path="list"),
+        st.Page("views/map.py", title="Map · AION search", url_path="map"),
         st.Page("views/saved.py", title="Saved · AION search", url_path="saved"),
         st.Page("views/discordant.py", title="Discordant · AION search", url_path="discordant"),
         st.Page("views/about.py", title="This index · AION search", url_path="about"),

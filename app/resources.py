@@ -8,6 +8,7 @@ import streamlit as st
 from app.properties import Estimate
 from app.reading import Reading
 from app.settings import Settings
+from app.space_map import KnownMap, known_map
 from app.state import FileAsked
 from app.uploaded import written
 from indexer import (
@@ -34,6 +35,7 @@ __all__ = [
     "estimates_of",
     "examples",
     "known_classes",
+    "map_of_space",
     "open_current",
     "open_unseen",
     "property_reader",
@@ -130,6 +132,13 @@ def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
     """Return classes to choose from."""
     del index_id  # part of the cache's key only
     return texts_of(_searcher.index, "object_class")
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading the map …")
+def map_of_space(_searcher: Searcher, index_id: str, space: str) -> KnownMap | None:
+    """Return the map of a space with what is known of its objects; None without one."""
+    del index_id  # part of the cache's key only
+    return known_map(_searcher, space)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Comparing pictures with spectra …")

@@ -11,6 +11,7 @@ PAGES = {
     "views/search.py": "Search",
     "views/compare.py": "Compare",
     "views/lists.py": "A list",
+    "views/map.py": "Map",
     "views/discordant.py": "Discordant",
     "views/saved.py": "Saved",
     "views/about.py": "This index",
