@@ -41,6 +41,7 @@ from indexer.staging import Staged
 from indexer.tools import Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
+from indexer.xp_basis import basis_named
 
 __all__ = ["BuildReport", "EncodeReport", "build", "builder_name", "encode", "files_of"]
 
@@ -199,7 +200,8 @@ def _make(
         else:
             stated = release.release
             coded = stated.keep_vectors == "8-bit"
-            composer.add(name, by_release[name], stated.vectors, coded=coded)
+            basis = basis_named(stated.xp_basis, manifest.root) if stated.xp_basis else None
+            composer.add(name, by_release[name], stated.vectors, coded=coded, basis=basis)
     announce("linking sources")
     # Before the spaces: to calibrate them it must be known who is the same source.
     composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})

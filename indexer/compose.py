@@ -36,6 +36,7 @@ from indexer.layout import (
     segment_space_dir,
     segment_unit,
     space_unit,
+    xp_basis_file,
 )
 from indexer.next_links import NextLinks
 from indexer.plan import ReleasePlan, inputs_info
@@ -47,6 +48,7 @@ from indexer.staging import Staged
 from indexer.tools import EncoderLike
 from indexer.vector_releases import BroughtVectors
 from indexer.verdicts import Filled, nearest_scores
+from indexer.xp_basis import XpBasis, write_basis
 
 __all__ = ["Composer"]
 
@@ -106,6 +108,7 @@ class Composer:
         brought: BroughtVectors | None = None,
         *,
         coded: bool = False,
+        basis: XpBasis | None = None,
     ) -> None:
         """Put a segment together from its staged partitions.
 
@@ -115,6 +118,8 @@ class Composer:
             Who made its vectors, if not the encoder.
         coded
             Keep 8 bits a dimension of its vectors in place of float16.
+        basis
+            What its XP coefficients stand for, where that is known.
         """
         unit = segment_unit(name, self.generation)
         assembled = assemble(self.root, unit, name, staged, self.builder)
@@ -122,6 +127,8 @@ class Composer:
             write_facts(self.root, unit, brought, staged, assembled.origin)
         else:
             write_tokens(self.root, unit, staged, assembled.origin, self.encoder.identity)
+        if basis is not None:
+            write_basis(basis, self.root / xp_basis_file(unit))
         self.drafts[name] = Draft(name, unit, None, assembled, {}, coded)
 
     def rows(self, name: str) -> pa.Table:

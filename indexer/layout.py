@@ -49,6 +49,7 @@ __all__ = [
     "staged_partition_dir",
     "unclaimed_unit",
     "unplaced_file",
+    "xp_basis_file",
 ]
 
 INDEX_FILE = "index.json"
@@ -138,6 +139,11 @@ def previews_file(segment: str) -> str:
 def rejects_file(segment: str) -> str:
     """Return what was read and not indexed."""
     return f"{segment}/rejects.parquet"
+
+
+def xp_basis_file(segment: str) -> str:
+    """Return what XP coefficients of a segment stand for; only there if the manifest says so."""
+    return f"{segment}/xp_basis.npz"
 
 
 def brought_file(segment: str) -> str:

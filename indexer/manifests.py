@@ -87,6 +87,9 @@ class ReleaseManifest(ManifestPart):
     keep_vectors
         What is kept of its vectors to rank answers by: ``float16``, or at the largest scale
         ``8-bit``, half of that.
+    xp_basis
+        What Gaia's coefficients stand for, so that people see spectra: ``gaia-dr3``, or an ``.npz``
+        file below the root (`indexer.xp_basis`). Empty: the coefficients themselves are drawn.
     keep_tokens
         Whether the tokens of its observations are kept: another model with the same tokenizers, or
         another pooling, then needs no pixels. 1.2 kB a picture, 0.5 kB a spectrum.
@@ -122,6 +125,9 @@ class ReleaseManifest(ManifestPart):
     keep_vectors: Literal["float16", "8-bit"] = Field(
         default="float16", exclude_if=lambda value: value == "float16"
     )
+    xp_basis: str = Field(
+        default="", pattern=r"^(gaia-dr3|[\w./-]+\.npz)?$", exclude_if=lambda value: not value
+    )
     keep_tokens: bool = Field(default=False, exclude_if=lambda value: not value)
     simulated: bool = False
     count: PublishedCount | None = None
@@ -143,6 +149,10 @@ class ReleaseManifest(ManifestPart):
             raise ValueError(
                 "vectors come without observations: leave native, catalogue and preview out"
             )
+        if self.xp_basis and self.survey != "gaia":
+            raise ValueError("xp_basis belongs to releases of Gaia's coefficients")
+        if ".." in self.xp_basis or self.xp_basis.startswith("/"):
+            raise ValueError("xp_basis must lie under the root")
         if self.keep_tokens and not self.has_tokens:
             raise ValueError("only observations that AION-1 encodes have tokens to keep")
         if self.vectors is not None:
