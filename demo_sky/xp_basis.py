@@ -51,9 +51,11 @@ def _of_arm(arm: str) -> FloatArray:
     seen = matrix @ (electrons_of(np.ones(len(rows)), response)[:, None] * between)
     seen /= np.abs(seen).max()
     rough = np.diff(np.eye(len(nodes)), 2, axis=0)
-    found = np.linalg.solve(seen.T @ seen + _ROUGHNESS * rough.T @ rough, seen.T)
+    found = np.asarray(
+        np.linalg.solve(seen.T @ seen + _ROUGHNESS * rough.T @ rough, seen.T), np.float64
+    )
     assert found.shape == (len(nodes), COEFFICIENTS_PER_BAND)
-    return found * _scale(arm, found)
+    return np.asarray(found * _scale(arm, found))
 
 
 def _scale(arm: str, found: FloatArray) -> float:
