@@ -7,6 +7,8 @@ at only.
 """
 
 import functools
+import io
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +23,7 @@ from indexer.errors import ManifestError
 if TYPE_CHECKING:
     from indexer.remote import RemoteRoot
 
-__all__ = ["GAIA_DR3", "XpBasis", "basis_named", "read_basis", "write_basis"]
+__all__ = ["GAIA_DR3", "XpBasis", "basis_named", "read_basis", "unit_sources", "write_basis"]
 
 GAIA_DR3 = "gaia-dr3"
 _COEFFICIENTS = 110
@@ -109,13 +111,15 @@ def _gaia_dr3() -> XpBasis:
             "the basis gaia-dr3 needs GaiaXPy: pip install 'aion-search[gaia]', or leave xp_basis "
             "out of the manifest, and coefficients are drawn"
         ) from None
-    told, wavelengths_nm = calibrate(_units(), save_file=False, truncation=False)
+    # It draws progress bars, which are nobody's here.
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        told, wavelengths_nm = calibrate(unit_sources(), save_file=False, truncation=False)
     told = told.sort_values("source_id")
     design = np.stack(told["flux"].to_list()).astype(np.float64).T * _WATT_PER_M2_NM
     return XpBasis(10.0 * np.asarray(wavelengths_nm, np.float64), design)
 
 
-def _units() -> Any:
+def unit_sources() -> Any:
     """Return sources that each have one coefficient, as the archive would write them."""
     import pandas as pd
 

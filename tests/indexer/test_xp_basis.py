@@ -10,7 +10,14 @@ from indexer.errors import ManifestError
 from indexer.manifests import ReleaseManifest
 from indexer.previews import Preview, as_spectrum
 from indexer.remote import root_named
-from indexer.xp_basis import GAIA_DR3, XpBasis, basis_named, read_basis, write_basis
+from indexer.xp_basis import (
+    GAIA_DR3,
+    XpBasis,
+    basis_named,
+    read_basis,
+    unit_sources,
+    write_basis,
+)
 
 WAVELENGTH = np.linspace(3500.0, 10_000.0, 40)
 
@@ -89,4 +96,23 @@ def test_manifests_say_it_of_gaia_only(survey: str, basis: str, words: str) -> N
             reader="mmu_hdf5",
             files=("*.hdf5",),
             xp_basis=basis,
+        )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_the_basis_of_gaia_gives_what_the_archives_own_package_gives(tmp_path: Path) -> None:
+    gaiaxpy = pytest.importorskip("gaiaxpy", reason="GaiaXPy is not installed: pip install .[gaia]")
+    basis = basis_named(GAIA_DR3, tmp_path)
+    assert basis is basis_named(GAIA_DR3, tmp_path)
+    rng = np.random.default_rng(8)
+    sources = unit_sources().head(3).copy()
+    given = [{arm: rng.standard_normal(55) for arm in ("bp", "rp")} for _ in range(3)]
+    for arm in ("bp", "rp"):
+        sources[f"{arm}_coefficients"] = [each[arm] for each in given]
+    told, wavelengths_nm = gaiaxpy.calibrate(sources, save_file=False)
+    np.testing.assert_allclose(basis.wavelength_angstrom, 10.0 * wavelengths_nm)
+    for number, coefficients in enumerate(given):
+        flux = 1e19 * np.asarray(told.sort_values("source_id")["flux"].iloc[number])
+        np.testing.assert_allclose(
+            basis.flux(GaiaXp(**coefficients)), flux, atol=1e-5 * np.abs(flux).max()
         )
