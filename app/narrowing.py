@@ -16,6 +16,7 @@ __all__ = [
     "ALIKE_REDSHIFT",
     "Narrowing",
     "alike",
+    "elsewhere",
     "filters_of",
     "narrowing_of",
     "without",
@@ -26,6 +27,9 @@ ALIKE_REDSHIFT = 0.02
 
 ALIKE_BRIGHTNESS_MAG = 0.5
 """Half the width of "at similar brightness"."""
+
+FIELD_ARCSEC = 15.0 * 60.0
+"""A brick of the Legacy Surveys, and most of what an exposure shares, lies within it."""
 
 CLASS = "object_class"
 GOOD_REDSHIFT = "redshift_ok"
@@ -84,7 +88,7 @@ def narrowing_of(filters: Filters) -> Narrowing:
                 known[column] = (each.low, each.high)
             case Range(column=column, low_counts=True, high=None) if column == GALACTIC_LATITUDE:
                 known["latitude_deg"] = each.low
-            case Cone() if "cone" not in known:
+            case Cone(outside=False) if "cone" not in known:
                 known["cone"] = _inside(each.text)
             case Moc() if "moc" not in known:
                 known["moc"] = _inside(each.text)
@@ -123,6 +127,13 @@ def filters_of(narrowing: Narrowing) -> Filters:
         if text.strip()
     ]
     return Filters((*conditions, *parse_filters(*texts, narrowing.more).conditions))
+
+
+def elsewhere(filters: Filters, ra_deg: float, dec_deg: float) -> Filters:
+    """Return filters that leave the field around a place out."""
+    away = Cone(round(ra_deg % 360.0, 5) % 360.0, round(dec_deg, 5), FIELD_ARCSEC, outside=True)
+    others = [each for each in filters.conditions if not (isinstance(each, Cone) and each.outside)]
+    return Filters((*others, away))
 
 
 def without(filters: Filters, condition: str) -> Filters:

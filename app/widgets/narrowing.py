@@ -11,6 +11,7 @@ from app.narrowing import (
     ALIKE_BRIGHTNESS_MAG,
     ALIKE_REDSHIFT,
     alike,
+    elsewhere,
     narrowing_of,
     without,
 )
@@ -198,6 +199,23 @@ def _draw_similar(searcher: Searcher, query: Query | None, columns: dict[str, st
                     on_click=_set_range,
                     args=(name, limits),
                 )
+        placed = query is not None and query.has_position
+        st.button(
+            "Elsewhere on the sky",
+            key="elsewhere",
+            disabled=not placed,
+            help="Nothing within 15 arcmin of the query: not from its brick, nor from what is near "
+            "it on its exposures"
+            if placed
+            else "Needs a query whose position is known",
+            on_click=_look_elsewhere,
+            args=(query,),
+        )
+
+
+def _look_elsewhere(query: Query) -> None:
+    state.touched()
+    state.set_filters(elsewhere(state.filters(), query.ra_deg, query.dec_deg))
 
 
 def _draw_sky() -> None:

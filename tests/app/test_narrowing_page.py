@@ -117,3 +117,11 @@ def test_a_column_that_is_not_there_is_refused_and_can_be_left(page, searcher):
     assert "this index has no column 'nonsense'" in page.error[0].value
     button(page, "drop:nonsense>1").click().run()
     assert len(more_like_this(page)) == 12
+
+
+def test_the_field_of_the_query_can_be_left_out(page, searcher):
+    opened(page, where="redshift>=0.1; away(1,2,3600arcsec)")
+    button(page, "elsewhere").click().run()
+    assert not page.exception
+    # The query's own place in the stead of another.
+    assert searches(searcher)[-1].filters.text == "away(150,-2,900arcsec); redshift>=0.1"
