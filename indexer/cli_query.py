@@ -33,7 +33,6 @@ class Asked:
 
     key: str | None
     position: str | None
-    name: str | None
     image: tuple[Path, ...]
     spectrum: tuple[Path, ...]
     xp: Path | None
@@ -50,6 +49,7 @@ class Asked:
     also: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     probe: bool = False
+    name: str | None = None
 
     def __post_init__(self) -> None:
         given = [

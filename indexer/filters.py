@@ -164,7 +164,7 @@ class OneOf:
     def text(self) -> str:
         """Its canonical text."""
         shown = [
-            value if _PLAIN_VALUE.match(value) else json.dumps(value, ensure_ascii=False)
+            value if _PLAIN_VALUE.fullmatch(value) else json.dumps(value, ensure_ascii=False)
             for value in self.values
         ]
         return f"{self.column}={','.join(shown)}"
@@ -296,7 +296,7 @@ def _values(text: str, column: str) -> Iterator[str]:
         found = _VALUE.match(text, at)
         value = "" if found is None else found[1]
         quoted = value.startswith('"')
-        if found is None or not (quoted or _PLAIN_VALUE.match(value)):
+        if found is None or not (quoted or _PLAIN_VALUE.fullmatch(value)):
             raise QueryError(
                 f"values of {column} are joined by commas, and stand in quotation marks where "
                 f"they hold other than letters, digits, blanks and . + : / - ; got {text[at:]!r}"
