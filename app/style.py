@@ -5,6 +5,9 @@ __all__ = ["STYLE"]
 STYLE = """
 <style>
 .stMainBlockContainer { padding-top: 2.6rem; padding-bottom: 3rem; max-width: 1500px; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p {
+  color: inherit; opacity: 1; }
+[data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); }
 .picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain;
   image-rendering: pixelated; border-radius: 4px; background: #05070a; }
 .drawing { display: block; width: 100%; height: auto; }

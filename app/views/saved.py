@@ -23,6 +23,8 @@ FORMATS = {
     "VOTable": ("votable", "vot", "application/x-votable+xml"),
     "Parquet": ("parquet", "parquet", "application/vnd.apache.parquet"),
 }
+FIRST = 20
+COUNT = "saved_count"
 REFUSED = "saved_refused"
 GENERATION = "saved_generation"
 MAX_UPLOAD_MB = 4
@@ -57,11 +59,25 @@ def draw() -> None:
                     icon=":material/download:",
                     key=f"saved:{suffix}",
                 )
-        for key in objects:
+        shown = min(len(objects), int(st.session_state.get(COUNT, FIRST)))
+        for key in list(objects)[::-1][:shown]:
             _draw_object(searcher, key)
+        if shown < len(objects):
+            st.button(
+                f"Show {min(FIRST, len(objects) - shown)} more of {len(objects) - shown}",
+                key="saved_more",
+                icon=":material/expand_more:",
+                width="stretch",
+                on_click=_show_more,
+                args=(shown,),
+            )
     else:
         st.markdown("“Save” on a neighbour's card puts it here.")
     _draw_bring_back()
+
+
+def _show_more(shown: int) -> None:
+    st.session_state[COUNT] = shown + FIRST
 
 
 def _draw_object(searcher: Searcher, key: str) -> None:

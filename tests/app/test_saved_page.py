@@ -39,6 +39,17 @@ def test_what_is_saved_on_a_card_is_on_the_page(page):
     assert len(page.get("download_button")) == 5
 
 
+def test_of_many_the_latest_are_shown_first(page):
+    page.session_state["saved_objects"] = {f"demo-hsc:{number}": "" for number in range(45)}
+    page.run()
+    saved_page(page)
+    assert "`demo-hsc:44`" in text_of(page)
+    assert "`demo-hsc:24`" not in text_of(page)
+    assert button(page, "saved_more").label == "Show 20 more of 25"
+    button(page, "saved_more").click().run()
+    assert "`demo-hsc:24`" in text_of(page)
+
+
 def test_a_second_click_takes_it_back(page):
     first, second = with_two_saved(page)
     button(page, f"save:{first}").click().run()
