@@ -141,7 +141,11 @@ def test_a_picture_is_an_approximate_question(page, server, searcher, tmp_path):
 def test_a_page_can_be_read_by_everybody(page, server, path):
     page.goto(server + path)
     page.get_by_text("What else in the sky looks like this?").wait_for()
-    page.wait_for_function("document.querySelector('[data-testid=stStatusWidget]') === null")
+    # What is being drawn anew is faded until it is there.
+    page.wait_for_timeout(1000)
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stStatusWidget], [data-stale=true]') === null"
+    )
     assert barriers(page) == []
 
 
