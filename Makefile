@@ -1,12 +1,14 @@
 # make demo   environment, requirements, simulated sky, index, page at http://localhost:8501
+#             and API at http://localhost:8501/api/v1
 # make index  the same without the page
 # make test   environment with test extras, whole suite
 # make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
 # make quality  a sky of its own, its index, and docs/quality.md and docs/quality.json from it
+# make bench-encode  objects a second of the encoder beside the package, and docs/encoding.md
 # make bench-scale  one million vectors, beside other libraries; about half an hour on two free cores
 # make bench-growth  one to ten million vectors, and searches with filters; about an hour
 # make bench-200m  200 million vectors of 128 dimensions, streamed; hours, and 45 GB of disk
-#     All go on where they were broken off, write benchmarks/results and docs/scale.md, and
+#     These three go on where they were broken off, write benchmarks/results and docs/scale.md, and
 #     compare with benchmarks/budgets.toml.
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,15 +20,16 @@ JOBS ?= 2
 QUALITY ?= var/quality
 SPECTRA ?= var/spectra
 SCALE ?= var/scale
+ENCODING ?= var/encoding
 # So many sources have 2,000 spectra, and more images of either survey, in cells held out for tests.
 QUALITY_OBJECTS ?= 22000
 QUALITY_SEED ?= 2024
 
-.PHONY: demo index test quality spectra bench-scale bench-growth bench-200m lint types browser clean
+.PHONY: demo index test quality spectra bench-scale bench-growth bench-200m bench-encode lint types browser clean
 
 demo: index
 	AION_SEARCH_INDEX=$(DEMO)/index AION_SEARCH_LABELS=$(DEMO)/sky/labels.parquet \
-		$(BIN)/python -m streamlit run app/main.py --server.port 8501
+		$(BIN)/python -m streamlit run app/asgi.py --server.port 8501
 
 index: $(VENV)/run.done $(DEMO)/sky/labels.parquet
 	$(BIN)/python -m indexer build data_manifests/demo.toml $(DEMO)/index --root $(DEMO)/sky --jobs $(JOBS)
@@ -60,6 +63,11 @@ bench-growth: $(VENV)/run.done
 bench-200m: $(VENV)/run.done
 	$(BIN)/python -m benchmarks.bench_200m $(SCALE)/200m --json benchmarks/results/scale-200m.json
 	$(BIN)/python -m benchmarks.scale page
+
+bench-encode: $(VENV)/run.done
+	$(BIN)/python -m benchmarks.encoding rates $(ENCODING)
+	$(BIN)/python -m benchmarks.encoding whole $(ENCODING)
+	$(BIN)/python -m benchmarks.encoding page
 
 # Labels are written last: a sky without them was broken off, and cannot be gone on with.
 $(QUALITY)/sky/labels.parquet: | $(VENV)/run.done

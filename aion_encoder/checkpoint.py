@@ -14,7 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import nn
 
 from aion_encoder.bridges import BRIDGES_FILE
-from aion_encoder.codecs import READING_CODECS, codec_folder, codec_folders, load_codec
+from aion_encoder.codecs import (
+    READING_CODECS,
+    codec_folder,
+    codec_folders,
+    load_codec,
+    without_decoder,
+)
 from aion_encoder.errors import CheckpointError
 from aion_encoder.hub import fetch, split_revision
 from aion_encoder.identity import EncoderIdentity, Pooling
@@ -124,8 +130,10 @@ class Checkpoint:
         return pooling.eval().requires_grad_(False)
 
     def load_codecs(self) -> dict[str, nn.Module]:
-        """Load every tokenizer that takes part in vectors, one module per folder."""
-        return {name: load_codec(self.codecs_directory, name) for name in self.folders}
+        """Load every tokenizer that takes part in vectors, one module per folder, to encode."""
+        return {
+            name: without_decoder(load_codec(self.codecs_directory, name)) for name in self.folders
+        }
 
 
 def _settings(directory: Path) -> Settings:

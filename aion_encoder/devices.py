@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
+
 from aion_encoder.errors import EncoderError
 
-__all__ = ["device_named"]
+__all__ = ["device_named", "onto"]
 
 
 def device_named(name: str) -> Any:
@@ -35,3 +37,21 @@ def device_named(name: str) -> Any:
             f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA devices"
         )
     return device
+
+
+def onto(values: np.ndarray[Any, Any], device: Any) -> Any:
+    """Return an array as a tensor on a torch device.
+
+    A copy to a GPU goes on while the next batch is prepared: from pinned memory, without waiting.
+
+    Parameters
+    ----------
+    values
+        Nobody may write to it any more; on the CPU the tensor shares its memory.
+    """
+    import torch
+
+    tensor = torch.from_numpy(values)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)

@@ -1,15 +1,15 @@
 """The encoder: observations in, vectors out. Loads torch only when one is opened."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt16
 
 from aion_encoder.devices import device_named
 from aion_encoder.encoded import ABSENT_TOKEN, Encoded, Note, Refusal
-from aion_encoder.errors import ObservationError
+from aion_encoder.errors import ObservationError, TokenError
 from aion_encoder.heads import LinearHead
 from aion_encoder.identity import EncoderIdentity, Pooling
 from aion_encoder.observations import MODALITIES, Observation
@@ -101,11 +101,74 @@ class Encoder:
             inputs[index].update(result.tokens)
             notes += [Note(index, item.modality, text) for text in result.notes]
         given = {item.modality for _, item in places}
+        return self._encoded(
+            inputs, given, batch_size, _table(inputs) if tokens else None, refusals, notes
+        )
+
+    def encode_tokens(
+        self,
+        tokens: Mapping[str, UInt16[np.ndarray, "n count"]],
+        tokenizers: Mapping[str, str],
+        *,
+        batch_size: int | None = None,
+    ) -> Encoded:
+        """Encode objects whose tokens were kept; no pixels are needed.
+
+        Parameters
+        ----------
+        tokens
+            As in `Encoded.tokens`.
+        tokenizers
+            Whose they are: `EncoderIdentity.tokenizers` of the encoder that made them.
+        batch_size
+            As for `encode`.
+
+        Returns
+        -------
+        What `encode` gave for the same objects in the same order, without refusals and notes:
+        what was refused has no tokens.
+
+        Raises
+        ------
+        TokenError
+            If they are of another tokenizer, or do not have the form of tokens.
+        """
+        # Imported here: they load torch.
+        from aion_encoder.codecs import codec_folder
+        from aion_encoder.vocabulary import check_tokens, modality_of
+
+        own = self.identity.tokenizers
+        for key in tokens:
+            folder = codec_folder(key)
+            if folder is None or key not in self.tokenizer.token_keys:
+                raise TokenError(f"these weights do not know the tokens {key}; leave them out")
+            if tokenizers.get(folder) != own[folder]:
+                raise TokenError(
+                    f"{key} must be of the tokenizer {own[folder]} of these weights, got those of "
+                    f"{tokenizers.get(folder, 'an unknown one')}; encode the observations again"
+                )
+        counts = {len(table) for table in tokens.values()}
+        if len(counts) > 1:
+            raise TokenError(f"all tokens must be of the same objects, got {sorted(counts)} rows")
+        inputs: list[dict[str, np.ndarray]] = [{} for _ in range(max(counts, default=0))]
+        for key, table in tokens.items():
+            rows = np.flatnonzero((table != ABSENT_TOKEN).any(axis=1))
+            for row, values in zip(rows, check_tokens(key, table[rows]), strict=True):
+                inputs[row][key] = values
+        return self._encoded(inputs, {modality_of(key) for key in tokens}, batch_size)
+
+    def _encoded(
+        self,
+        inputs: Sequence[Mapping[str, np.ndarray]],
+        given: Set[str],
+        batch_size: int | None,
+        table: Mapping[str, np.ndarray] | None = None,
+        refusals: Sequence[Refusal] = (),
+        notes: Sequence[Note] = (),
+    ) -> Encoded:
         modalities = [modality for modality in MODALITIES if modality in given]
         vectors = {
-            modality: np.full(
-                (len(objects), self.identity.vector_dim(modality)), np.nan, np.float32
-            )
+            modality: np.full((len(inputs), self.identity.vector_dim(modality)), np.nan, np.float32)
             for modality in modalities
         }
         encoded = self.transformer.encode(inputs, batch_size=batch_size)
@@ -118,7 +181,7 @@ class Encoder:
                 modality: np.array([modality in of_object for of_object in encoded], bool)
                 for modality in modalities
             },
-            tokens=_table(inputs) if tokens else None,
+            tokens=table,
             refusals=tuple(refusals),
             notes=tuple(notes),
         )
@@ -177,6 +240,7 @@ def open_encoder(
     device: str = "auto",
     keep_decoder: bool = False,
     pooling: Pooling | None = None,
+    autocast: bool | None = None,
 ) -> Encoder:
     """Open a frozen AION-1.
 
@@ -192,6 +256,10 @@ def open_encoder(
     pooling
         How tokens become vectors; by default as the weights say. With another one they have
         neither reference spaces nor bridges.
+    autocast
+        Whether the transformer's matrix products run in bfloat16; the tokenizers never do.
+        Default: on a GPU. It pays on a CPU that multiplies such matrices in hardware (AMX), and
+        changes vectors by a cosine of less than 0.001.
 
     Raises
     ------
@@ -213,7 +281,7 @@ def open_encoder(
     chosen = pooling or own
     dim = int(model.dim)
     learned = checkpoint.load_learned_pooling(dim) if chosen is Pooling.LEARNED else None
-    transformer = Transformer(model, chosen, place, learned)
+    transformer = Transformer(model, chosen, place, learned, autocast=autocast)
     codecs = checkpoint.load_codecs()
     identity = checkpoint.identity(dim, chosen)
     return Encoder(

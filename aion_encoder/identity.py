@@ -105,6 +105,20 @@ class EncoderIdentity(BaseModel):
         return self.pooling is Pooling.LEARNED and modality in LEARNED_MODALITIES
 
     @property
+    def tokenizers(self) -> dict[str, str]:
+        """16 hexadecimal digits of each tokenizer, by its folder: equal when the tokens are."""
+        folders: dict[str, dict[str, str]] = {}
+        for path, sha256 in self.files.items():
+            codecs, _, rest = path.partition("/")
+            folder, _, name = rest.partition("/")
+            if codecs == "codecs":
+                folders.setdefault(folder, {})[name] = sha256
+        return {
+            folder: _digest({"files": files, "preprocessing": self.preprocessing})
+            for folder, files in sorted(folders.items())
+        }
+
+    @property
     def digest(self) -> str:
         """16 hexadecimal digits: equal exactly when the vectors are comparable.
 

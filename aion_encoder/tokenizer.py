@@ -16,6 +16,7 @@ from jaxtyping import UInt16
 from torch import Tensor, nn
 
 from aion_encoder.codecs import FORBIDDEN_SCALARS, SCALAR_KEYS, codec_folder
+from aion_encoder.devices import onto
 from aion_encoder.errors import ObservationError, TokenError
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
 from aion_encoder.preparation import (
@@ -175,7 +176,7 @@ class Tokenizer:
         bands = list(image_bands(images[0]))
 
         def call(codec: nn.Module, chunk: Sequence[Image]) -> Tensor:
-            flux = torch.from_numpy(prepare_images(chunk)).to(self._device)
+            flux = onto(prepare_images(chunk), self._device)
             return codec.encode(kind(flux=flux, bands=bands))  # type: ignore[operator, no-any-return]
 
         self._store(survey.token_keys[0], images, results, call)
@@ -190,9 +191,7 @@ class Tokenizer:
 
         def call(codec: nn.Module, chunk: Sequence[Spectrum]) -> Tensor:
             arrays = prepare_spectra(chunk, length)
-            tensors = {
-                name: torch.from_numpy(values).to(self._device) for name, values in arrays.items()
-            }
+            tensors = {name: onto(values, self._device) for name, values in arrays.items()}
             return codec.encode(kind(**tensors))  # type: ignore[operator, no-any-return]
 
         self._store(survey.token_keys[0], spectra, results, call)
@@ -221,7 +220,7 @@ class Tokenizer:
                 codec: nn.Module, chunk: Sequence[GaiaXp], name: str = name, kind: Any = kind
             ) -> Tensor:
                 values = np.stack([getattr(member, name) for member in chunk])
-                return codec.encode(kind(value=torch.from_numpy(values).to(self._device)))  # type: ignore[operator, no-any-return]
+                return codec.encode(kind(value=onto(values, self._device)))  # type: ignore[operator, no-any-return]
 
             self._store(key, members, results, call)
         self._refuse_dead(
@@ -259,8 +258,7 @@ class Tokenizer:
                 codec: nn.Module, chunk: Sequence[Photometry], name: str = name, kind: Any = kind
             ) -> Tensor:
                 values = np.array([member.values[name] for member in chunk], np.float32)
-                value = torch.from_numpy(values).to(self._device)
-                return codec.encode(kind(value=value)).unsqueeze(1)  # type: ignore[operator, no-any-return]
+                return codec.encode(kind(value=onto(values, self._device))).unsqueeze(1)  # type: ignore[operator, no-any-return]
 
             self._store(
                 key, [members[row] for row in usable], [results[row] for row in usable], call
@@ -280,14 +278,17 @@ class Tokenizer:
         """Run a tokenizer over equal chunks, check the tokens and hand them out."""
         codec = self._codecs[str(codec_folder(key))]
         size = CHUNK_OF_TABLES if hasattr(codec, "_modality_class") else self._chunk
+        found = []
         with exact_arithmetic(self._device):
             for start in range(0, len(members), size):
                 chunk = list(members[start : start + size])
                 filled = chunk + chunk[-1:] * (size - len(chunk))
-                raw = call(codec, filled)[: len(chunk)].to("cpu", torch.int64).numpy()
-                tokens = check_tokens(key, raw)
-                for row, result in zip(tokens, results[start:], strict=False):
-                    result.tokens[key] = row
+                found.append(call(codec, filled)[: len(chunk)])
+            # Asked for at last: a GPU is at one chunk while the next one is prepared.
+            raw = [each.to("cpu", torch.int64).numpy() for each in found]
+        if raw:
+            for row, result in zip(check_tokens(key, np.concatenate(raw)), results, strict=True):
+                result.tokens[key] = row
 
     def _refuse_dead(
         self,

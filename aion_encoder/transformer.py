@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float32, Int64, UInt16
 from torch import Tensor
 
 from aion_encoder.attention import fuse_attention
+from aion_encoder.devices import onto
 from aion_encoder.identity import Pooling
 from aion_encoder.learned_pooling import OBSERVATIONS, LearnedPooling
 from aion_encoder.parts import parts_of
@@ -40,10 +41,12 @@ class Transformer:
     pooling
         What the mean is taken of.
     device
-        Where it runs. On CUDA its matrix products run in bfloat16 by autocast; the weights, the
-        position codes and the pooling stay float32.
+        Where it runs.
     learned
         The learned pooling, where that is the pooling.
+    autocast
+        Whether matrix products of the blocks run in bfloat16; the weights, the position codes and
+        the pooling stay float32. Default: on CUDA.
 
     Raises
     ------
@@ -57,6 +60,8 @@ class Transformer:
         pooling: Pooling,
         device: torch.device,
         learned: LearnedPooling | None = None,
+        *,
+        autocast: bool | None = None,
     ) -> None:
         if (learned is not None) is not (pooling is Pooling.LEARNED):
             raise ValueError(
@@ -67,6 +72,8 @@ class Transformer:
         self.pooling = pooling
         self._learned = None if learned is None else learned.to(device)
         self._device = device
+        self._autocast = device.type == "cuda" if autocast is None else autocast
+        self._at_most: int | None = None
         fuse_attention(self.model.encoder)
         names = {int(info["id"]): key for key, info in self.model.modality_info.items()}
         if len(names) != len(self.model.modality_info):
@@ -92,12 +99,31 @@ class Transformer:
         Returns
         -------
         For each object, in order, modality to vector.
+
+        Raises
+        ------
+        torch.OutOfMemoryError
+            If there is too little memory for one object; batches are halved until they fit, and
+            stay as small.
         """
         results: list[dict[str, np.ndarray]] = [{} for _ in objects]
-        for rows in self._batches(objects, batch_size):
-            # Whoever calls may have autocast on; nothing but the blocks may run in it.
-            with torch.autocast(self._device.type, enabled=False):
-                pooled = self._pooled([objects[row] for row in rows])
+        waiting = list(self._batches(objects, batch_size))[::-1]
+        while waiting:
+            rows = waiting.pop()
+            fits = len(rows) if self._at_most is None else self._at_most
+            if len(rows) > fits:
+                waiting.append(rows[fits:])
+                rows = rows[:fits]
+            try:
+                # Whoever calls may have autocast on; nothing but the blocks may run in it.
+                with torch.autocast(self._device.type, enabled=False):
+                    pooled = self._pooled([objects[row] for row in rows])
+            except torch.OutOfMemoryError:
+                if len(rows) == 1:
+                    raise
+                self._at_most = len(rows) // 2
+                waiting.append(rows)
+                continue
             for modality, (members, vectors) in pooled.items():
                 for member, vector in zip(members, vectors, strict=True):
                     results[rows[member]][modality] = vector
@@ -132,8 +158,8 @@ class Transformer:
                 if key in tokens:
                     ids[row] = tokens[key]
                     absent[row] = False
-            inputs[key] = torch.from_numpy(ids).to(self._device)
-            masks[key] = torch.from_numpy(absent).to(self._device)
+            inputs[key] = onto(ids, self._device)
+            masks[key] = onto(absent, self._device)
         return inputs, masks
 
     @torch.inference_mode()
@@ -143,7 +169,7 @@ class Transformer:
         tokens, codes, mask, owners = self.model.embed_inputs(
             inputs, mask=masks, num_encoder_tokens=longest
         )
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._autocast):
             # Without padding no mask is passed: the kernel is faster, the numbers are the same.
             hidden = self.model.forward_encoder(
                 tokens + codes, encoder_mask=mask if bool(mask.any()) else None

@@ -1,4 +1,5 @@
-"""The page: a search box, uploads, and neighbours beside the query.
+"""The page: a search box, uploads, and neighbours beside the query; and the API.
 
-Imports `indexer` only. `python -m streamlit run app/main.py` from the repository's root starts it.
+Imports `indexer` only. `python -m streamlit run app/asgi.py` from the repository's root starts
+both, `app/main.py` in its place the page alone.
 """

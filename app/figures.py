@@ -5,8 +5,10 @@ import math
 import numpy as np
 import plotly.graph_objects as go
 
-from app.drawing import MODEL_COLOUR, NEIGHBOUR_COLOUR, QUERY_COLOUR, SHADE_COLOUR, Curve, scaled
+from app.drawing import MODEL_COLOUR, NEIGHBOUR_COLOUR, QUERY_COLOUR, SHADE_COLOUR, scaled
+from app.lines import Line
 from app.reconstructions import DrawnSpectrum
+from app.spectra_view import Named, View, marked, seen
 from indexer import NumberEstimate
 
 __all__ = [
@@ -31,21 +33,21 @@ SMALL_CONFIG = {
 
 
 def spectra_figure(
-    neighbour: Curve | None,
-    query: Curve | None,
+    neighbour: Named | None,
+    query: Named | None,
+    view: View = View(),  # noqa: B008
     *,
-    neighbour_name: str,
-    query_name: str,
     height: int = 260,
 ) -> go.Figure:
-    """Draw the query over a neighbour against observed wavelength.
+    """Draw the query over a neighbour against wavelength.
 
     Parameters
     ----------
     neighbour, query
-        Spectra; one that is None or empty is left out.
-    neighbour_name, query_name
-        Names in the legend.
+        Spectra, named in the legend; one that is None or empty is left out.
+    view
+        In which frame, how smooth, and whether the neighbour's lines are named: the query's where
+        the neighbour's redshift is unknown.
     height
         Pixels.
 
@@ -55,21 +57,34 @@ def spectra_figure(
     """
     figure = go.Figure()
     # Both themes' text colours fit the lines' own, so the figure takes its colours from the page.
-    for curve, name, colour, width in (
-        (neighbour, neighbour_name, NEIGHBOUR_COLOUR, 1.4),
-        (query, query_name, QUERY_COLOUR, 1.2),
+    lines: tuple[Line, ...] = ()
+    for named, colour, width in (
+        (neighbour, NEIGHBOUR_COLOUR, 1.4),
+        (query, QUERY_COLOUR, 1.2),
     ):
-        if curve is None or curve.flux.size == 0:
+        if named is None or named.curve.flux.size == 0:
             continue
+        shown = seen(named, view)
+        lines = lines or marked(shown, view)
+        curve = shown.curve
         figure.add_trace(
             go.Scatter(
                 x=curve.wavelength_angstrom,
                 y=scaled(curve.flux),
-                name=name,
+                name=named.name,
                 mode="lines",
                 line={"color": colour, "width": width},
                 hovertemplate="%{x:.0f} Å · %{y:.3g}",
             )
+        )
+    for line in lines:
+        figure.add_vline(
+            x=line.wavelength_angstrom,
+            line={"color": SHADE_COLOUR, "width": 1, "dash": "dot"},
+            layer="below",
+            name=line.name,
+            annotation={"text": line.name, "font": {"size": 10}, "textangle": -90, "y": 1.0},
+            annotation_position="bottom left",
         )
     figure.update_layout(
         height=height,
@@ -78,7 +93,7 @@ def spectra_figure(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left"},
         showlegend=True,
     )
-    figure.update_xaxes(title="Observed wavelength (Å)", tickformat="d")
+    figure.update_xaxes(title=view.axis, tickformat="d")
     figure.update_yaxes(title="Flux / median", zeroline=True)
     return figure
 

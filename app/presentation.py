@@ -20,8 +20,10 @@ __all__ = [
     "cards",
     "class_words",
     "count_words",
+    "demonstration_words",
     "encoder_words",
     "facts_words",
+    "folded_words",
     "headline",
     "index_sentence",
     "is_demonstration",
@@ -56,6 +58,9 @@ PLURAL = {
 SPACE_TITLES = {"spectrum": "AION-1", "spectrum_native": "Spectral tokenizer"}
 """Spaces of spectra by the model whose vectors they hold."""
 
+DEMONSTRATION_MODELS = ("demo", "aion-demo")
+"""What indexes call the weights that come with this program."""
+
 BRIDGE_TITLES = {"auto": "Auto", "linked": "Linked", "aligned": "Aligned"}
 BRIDGE_NAMES = {"same": "own space", "linked": "linked", "aligned": "aligned"}
 """How a hit says over which bridge it came; one of its own kind needed none."""
@@ -82,6 +87,8 @@ class Card:
     via: str
     modality: str
     link: str
+    folded: str = ""
+    folded_title: str = ""
 
     @property
     def name(self) -> str:
@@ -172,7 +179,8 @@ def headline(query: Query, hits: Hits, to: str) -> str:
         return f"No {PLURAL.get(modality, modality)} found"
     nearest = "Nearest" if len(hits) == 1 else f"{len(hits)} nearest"
     names = SINGULAR if len(hits) == 1 else PLURAL
-    return f"{nearest} {names.get(modality, modality)}"
+    about = " (approximate)" if query.approximate else ""
+    return f"{nearest} {names.get(modality, modality)}{about}"
 
 
 def target_titles(modalities: Iterable[str], own: str | None = None) -> dict[str, str]:
@@ -215,12 +223,34 @@ def _card(hits: Hits, row: int) -> Card:
         via=via,
         modality=modality,
         link=str(hits.link[row]),
+        folded=folded_words(int(hits.folded[row])),
+        folded_title="Within 2 arcsec: " + str(hits.folded_keys[row]).replace(";", ", "),
     )
+
+
+def folded_words(count: int) -> str:
+    """Return how many other hits one stands for; nothing where it stands for itself."""
+    return f"+ {count} more here" if count else ""
 
 
 def is_demonstration(info: IndexInfo) -> bool:
     """Return whether any release of an index says of itself that it is simulated."""
     return any(release.simulated for release in info.releases.values())
+
+
+def demonstration_words(info: IndexInfo) -> str:
+    """Return what of an index is a demonstration, in sentences; empty where nothing is."""
+    names = [name for name, release in info.releases.items() if release.simulated]
+    words = []
+    if names:
+        which = "the whole sky" if len(names) == len(info.releases) else ", ".join(names)
+        words.append(f"Simulated, and never observed: {which}.")
+    if info.encoder.repository in DEMONSTRATION_MODELS:
+        words.append(
+            "The vectors come from a small model that was taught on simulated data, not from "
+            "AION-1: they show how the program works, and say nothing of the sky."
+        )
+    return " ".join(words)
 
 
 def modalities_in(info: IndexInfo) -> tuple[str, ...]:

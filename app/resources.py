@@ -1,18 +1,22 @@
 """All caching of the page: the open index, this session's encoded files, estimates."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
 
 from app.properties import Estimate
+from app.reading import Reading
+from app.settings import Settings
+from app.space_map import KnownMap, known_map
 from app.state import FileAsked
+from app.uploaded import written
 from indexer import (
     PropertyReader,
     Query,
     ReadError,
     Searcher,
+    SearchError,
     SeveralObjectsError,
     Understood,
     Upload,
@@ -22,20 +26,32 @@ from indexer import (
     read_spectrum_file,
     read_xp_file,
 )
+from indexer.coverage import Coverage, coverage, rejects_by_reason, texts_of
+from indexer.discordant import Discordants, find_discordant
 
 __all__ = [
+    "coverage_of",
+    "discordants",
     "estimates_of",
     "examples",
+    "known_classes",
+    "map_of_space",
     "open_current",
+    "open_unseen",
     "property_reader",
     "query_of_file",
     "reconstruction_of",
+    "rejects_of",
 ]
 
 EXAMPLES_PER_RELEASE = 6
+MOST_COMPARED = 50_000
+"""Links of an index whose discordant sources the page looks for: seconds."""
+DRAWN = {"any": 400, "class": 4000}
+"""Objects that are looked at for them, of all or of one class."""
 
 
-def open_current(index_dir: Path, weights: str | None) -> Searcher:
+def open_current(settings: Settings) -> Searcher:
     """Return the searcher of the published index; one that was published anew is opened anew.
 
     Raises
@@ -43,35 +59,111 @@ def open_current(index_dir: Path, weights: str | None) -> Searcher:
     IndexerError
         If there is no index that can be served.
     """
-    try:
-        stamp = (index_dir / "index.json").stat().st_mtime_ns
-    except OSError:
-        stamp = 0
-    return _open(str(index_dir), weights, stamp)
+    return _open_shown(*_asked_for(settings))
+
+
+def open_unseen(settings: Settings) -> Searcher:
+    """Return the very same searcher where there is no page that could say that it is opened."""
+    return _open(*_asked_for(settings))
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the index …")
-def _open(index_dir: str, weights: str | None, stamp: int) -> Searcher:
+def _open_shown(index_dir: str, weights: str | None, look_up_names: bool, stamp: int) -> Searcher:
+    return _open(index_dir, weights, look_up_names, stamp)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _open(index_dir: str, weights: str | None, look_up_names: bool, stamp: int) -> Searcher:
     del stamp  # part of the cache's key only
-    return open_searcher(Path(index_dir), weights=weights)
+    return open_searcher(Path(index_dir), weights=weights, look_up_names=look_up_names)
+
+
+def _asked_for(settings: Settings) -> tuple[str, str | None, bool, int]:
+    index = settings.index_dir
+    return str(index), settings.weights, settings.look_up_names, _stamp(index / "index.json")
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def examples(_searcher: Searcher, index_id: str, seed: int) -> dict[str, tuple[str, ...]]:
-    """Return some keys of every release that have a preview, the same for the same seed."""
+def examples(
+    _searcher: Searcher, index_id: str, seed: int, object_class: str = ""
+) -> dict[str, tuple[str, ...]]:
+    """Return some keys of every release that have a preview, the same for the same seed.
+
+    Parameters
+    ----------
+    object_class
+        Of all of them; empty for any.
+    """
     del index_id  # part of the cache's key only
     found: dict[str, list[str]] = {}
-    for key in _searcher.random_keys(400, seed):
+    for key in _searcher.random_keys(DRAWN["class" if object_class else "any"], seed):
         release = key.partition(":")[0]
         chosen = found.setdefault(release, [])
-        if len(chosen) < EXAMPLES_PER_RELEASE and _searcher.preview(key) is not None:
+        if len(chosen) == EXAMPLES_PER_RELEASE:
+            continue
+        if object_class and _searcher.object(key)["object_class"] != object_class:
+            continue
+        if _searcher.preview(key) is not None:
             chosen.append(key)
     return {release: tuple(found[release]) for release in sorted(found) if found[release]}
 
 
+@st.cache_resource(max_entries=16, show_spinner="Counting …")
+def coverage_of(_searcher: Searcher, index_id: str, releases: tuple[str, ...]) -> Coverage:
+    """Return how many objects of some releases, or of all, lie in cells of the sky."""
+    del index_id  # part of the cache's key only
+    return coverage(_searcher.index, releases)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Counting …")
+def rejects_of(_searcher: Searcher, index_id: str) -> dict[str, dict[str, int]]:
+    """Return how often each reason was given, by release; those without rejects are left out."""
+    del index_id  # part of the cache's key only
+    index = _searcher.index
+    return {
+        name: rejects_by_reason(index.segment(name))
+        for name, release in index.info.releases.items()
+        if release.rejected
+    }
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def known_classes(_searcher: Searcher, index_id: str) -> list[str]:
+    """Return classes to choose from."""
+    del index_id  # part of the cache's key only
+    return texts_of(_searcher.index, "object_class")
+
+
+@st.cache_resource(max_entries=6, show_spinner="Reading the map …")
+def map_of_space(_searcher: Searcher, index_id: str, space: str) -> KnownMap | None:
+    """Return the map of a space with what is known of its objects; None without one."""
+    del index_id  # part of the cache's key only
+    return known_map(_searcher, space)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Comparing pictures with spectra …")
+def discordants(_searcher: Searcher, index_id: str) -> Discordants:
+    """Return the sources that have a picture and a spectrum, the most discordant first.
+
+    Raises
+    ------
+    IndexerError
+        If too few have both, or more than can be compared while somebody waits.
+    """
+    del index_id  # part of the cache's key only
+    index = _searcher.index
+    linked = sum(links.count for links in index.info.links)
+    if linked > MOST_COMPARED:
+        raise SearchError(
+            f"this index has {linked:,} links, more than are compared while somebody waits; "
+            "`python -m indexer discordant INDEX --output discordant.csv` does it once"
+        )
+    return find_discordant(index)
+
+
 @st.cache_resource(scope="session", max_entries=4, show_spinner="Reading and encoding the file …")
 def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query:
-    """Read an uploaded file as its kind says, encode it, and return it as a query.
+    """Read uploaded files as their kind says, encode it, and return it as a query.
 
     Raises
     ------
@@ -79,23 +171,22 @@ def query_of_file(_searcher: Searcher, index_id: str, asked: FileAsked) -> Query
         With the reason why the file cannot be read, or not be encoded.
     """
     del index_id  # part of the cache's key only
-    with tempfile.TemporaryDirectory(prefix="aion-search-") as folder:
-        # The name is a stranger's: only its last part may name a file here.
-        path = Path(folder) / (Path(asked.name.replace("\\", "/")).name or "upload")
-        path.write_bytes(asked.content)
+    with written(asked.files) as paths:
         if asked.kind == "image":
-            upload = read_image_file([path])
+            upload = read_image_file(paths, **asked.reading.of_image)
         else:
-            upload = _read_spectrum_or_xp(path, asked.chosen or None)
+            upload = _read_spectrum_or_xp(paths, asked.reading)
     return _searcher.query_upload(upload)
 
 
-def _read_spectrum_or_xp(path: Path, chosen: str | None) -> Upload:
+def _read_spectrum_or_xp(paths: Sequence[Path], reading: Reading) -> Upload:
     try:
-        return read_spectrum_file([path], target_id=chosen)
+        return read_spectrum_file(paths, **reading.of_spectrum)
     except ReadError as no_spectrum:
+        if len(paths) > 1:
+            raise
         try:
-            return read_xp_file(path, source_id=chosen)
+            return read_xp_file(paths[0], source_id=reading.target_id or None)
         except ReadError as no_xp:
             # Whoever asks for a choice among objects has understood the file.
             understood = isinstance(no_xp, SeveralObjectsError)

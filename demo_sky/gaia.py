@@ -63,8 +63,11 @@ def _hermite_projection(arm: str) -> tuple[FloatArray, FloatArray]:
 
 
 @functools.lru_cache(maxsize=2)
-def _projection(arm: str) -> tuple[FloatArray, FloatArray]:
-    """The same, rotated: leading coefficients follow the spectra of the commonest stars."""
+def arm_projection(arm: str) -> tuple[FloatArray, FloatArray]:
+    """Matrix (55, bins) from electrons/s per bin to coefficients, and the arm's response.
+
+    Rotated: leading coefficients follow the spectra of the commonest stars.
+    """
     hermite, response = _hermite_projection(arm)
     generator = np.random.default_rng(20220613)
     rows = []
@@ -79,7 +82,7 @@ def _projection(arm: str) -> tuple[FloatArray, FloatArray]:
                 float(generator.uniform(2.0, 4.6)),
                 float(generator.uniform(-1.5, 0.3)),
             )
-        coefficients = hermite @ _electrons(bin_spectrum(spectrum, 0.0), response)
+        coefficients = hermite @ electrons_of(bin_spectrum(spectrum, 0.0), response)
         rows.append(coefficients / np.linalg.norm(coefficients))
     # A faint, falling diagonal settles the order of the directions that the stars leave open.
     rows += list(np.diag(2e-3 * 0.93 ** np.arange(COEFFICIENTS_PER_BAND)))
@@ -92,7 +95,12 @@ def _projection(arm: str) -> tuple[FloatArray, FloatArray]:
     return rotation @ hermite, response
 
 
-def _electrons(binned: FloatArray, response: FloatArray) -> FloatArray:
+def arm_counts(arm: str, flux: float) -> float:
+    """Electrons/s of a flux in the arm's band, in nanomaggies."""
+    return float(flux * 10.0 ** (0.4 * (AB_ZERO_POINT[arm] - 22.5)))
+
+
+def electrons_of(binned: FloatArray, response: FloatArray) -> FloatArray:
     """Photons per bin: flux density times wavelength times bin width (a fixed step in log)."""
     return np.asarray(binned * response * BIN_CENTRES_ANGSTROM**2)
 
@@ -118,11 +126,9 @@ def observe_gaia(
     assert isinstance(binned, np.ndarray)
     coefficients, coefficient_errors = [], []
     for arm in ("bp", "rp"):
-        matrix, response = _projection(arm)
-        electrons = _electrons(binned, response)
-        electrons = electrons * (
-            fluxes[f"gaia-{arm}"] * 10.0 ** (0.4 * (AB_ZERO_POINT[arm] - 22.5)) / electrons.sum()
-        )
+        matrix, response = arm_projection(arm)
+        electrons = electrons_of(binned, response)
+        electrons = electrons * (arm_counts(arm, fluxes[f"gaia-{arm}"]) / electrons.sum())
         true_coefficients = matrix @ electrons
         per_sample = electrons.sum() / 30.0
         falling = np.minimum(1.0, np.exp(-(np.arange(COEFFICIENTS_PER_BAND) - 44) / 4.0))

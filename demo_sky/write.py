@@ -17,8 +17,10 @@ from demo_sky.defects import damage, damaged_rows
 from demo_sky.hdf5_layout import RELEASE_FOLDER, ReleaseFileWriter, release_file
 from demo_sky.placement import FILE_PIXELS, SLOTS, SURVEYS, file_pixel_of, surveys_of
 from demo_sky.sky import simulate_source
+from demo_sky.xp_basis import write_xp_basis
 
 LABELS_FILE = "labels.parquet"
+XP_BASIS_FILE = "gaia/xp_basis.npz"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -41,7 +43,7 @@ def write_sky(
     progress: Callable[[int, int], None] | None = None,
     workers: int | None = None,
 ) -> None:
-    """Write five releases below a directory, and `labels.parquet`.
+    """Write five releases below a directory, `gaia/xp_basis.npz` and `labels.parquet`.
 
     Files depend on `objects` and `seed` alone: neither on the number of workers nor on the date.
 
@@ -87,6 +89,9 @@ def write_sky(
         if progress is not None:
             progress(done, objects)
     _write_locks(tasks)
+    basis = root / XP_BASIS_FILE
+    basis.parent.mkdir(parents=True, exist_ok=True)
+    write_xp_basis(basis)
     _write_labels(root / LABELS_FILE, sorted(labels, key=lambda label: int(label["source"])))
 
 

@@ -26,7 +26,8 @@ from indexer.previews import preview_table
 from indexer.readers.records import Partition, Reject
 from indexer.readers.vector_files import read_vectors
 from indexer.record_table import concatenated, record_table, reject_table
-from indexer.staging import Staged, check_unchanged, hashes_of, read_staged, stage
+from indexer.remote import Files
+from indexer.staging import Staged, at_hand, check_unchanged, read_staged, stage
 from indexer.vector_releases import BroughtVectors
 
 __all__ = ["BroughtFacts", "read_facts", "stage_vectors", "write_facts"]
@@ -108,10 +109,11 @@ def stage_vectors(
     folder = staged_partition_dir(index, release.release.name, partition.name)
     staged = read_staged(folder, partition.name, config)
     if staged is None:
-        inputs = hashes_of(manifest.root, partition)
 
         def write(at: Path) -> dict[str, Any]:
-            counts = _write(at, manifest.root, release, partition, brought)
+            with at_hand(index, manifest.root, release, partition) as (files, hashes):
+                counts = _write(at, files, release, partition, brought)
+                inputs = hashes()
             check_unchanged(manifest.root, release, partition)
             return {**counts, "inputs": inputs}
 
@@ -122,7 +124,7 @@ def stage_vectors(
 
 
 def _write(
-    folder: Path, root: Path, release: ReleasePlan, partition: Partition, brought: BroughtVectors
+    folder: Path, root: Files, release: ReleasePlan, partition: Partition, brought: BroughtVectors
 ) -> dict[str, Any]:
     bit = MODALITY_BITS[brought.modality]
     tables, facts = [record_table([], [])], [_facts(np.empty((0, brought.dim), np.float32))]

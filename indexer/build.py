@@ -41,6 +41,7 @@ from indexer.staging import Staged
 from indexer.tools import Tools
 from indexer.verify import verify
 from indexer.wanted import Wanted
+from indexer.xp_basis import basis_named
 
 __all__ = ["BuildReport", "EncodeReport", "build", "builder_name", "encode", "files_of"]
 
@@ -86,6 +87,7 @@ def build(
     runner: Runner | None = None,
     announce: Announce = mute,
     tools: Tools | None = None,
+    log: Path | None = None,
 ) -> BuildReport:
     """Build an index, or bring a published one up to date.
 
@@ -111,6 +113,8 @@ def build(
         Where partitions are encoded; see `indexer.runners`. Default: here, one after the other.
     announce
         Called with the name of each step.
+    log
+        File of JSON lines (`indexer.run_log`) where each process tells of its partitions.
 
     Raises
     ------
@@ -145,7 +149,9 @@ def build(
         # What is no use goes first: it may be what fills the disk.
         collect_garbage(index)
         work.check_resources(index)
-        info = _make(index, before, wanted, encoders, names, runner or Here(), progress, announce)
+        info = _make(
+            index, before, wanted, encoders, names, runner or Here(), progress, announce, log
+        )
         announce("publishing")
         publish(index)
         return BuildReport(index, info, changed=True)
@@ -170,11 +176,12 @@ def _make(
     runner: Runner,
     progress: Progress,
     announce: Announce,
+    log: Path | None,
 ) -> IndexInfo:
     kept = wanted.kept(before, index)
     tasks = tasks_of(index, wanted, kept)
     announce("encoding")
-    staged = encode_tasks(tasks, encoders, weights, wanted.tools, runner, progress)
+    staged = encode_tasks(tasks, encoders, weights, wanted.tools, runner, progress, log)
     by_release: dict[str, list[Staged]] = {}
     for task, each in zip(tasks, staged, strict=True):
         by_release.setdefault(task.release.release.name, []).append(each)
@@ -193,7 +200,8 @@ def _make(
         else:
             stated = release.release
             coded = stated.keep_vectors == "8-bit"
-            composer.add(name, by_release[name], stated.vectors, coded=coded)
+            basis = basis_named(stated.xp_basis, manifest.root) if stated.xp_basis else None
+            composer.add(name, by_release[name], stated.vectors, coded=coded, basis=basis)
     announce("linking sources")
     # Before the spaces: to calibrate them it must be known who is the same source.
     composer.link({each.release.name: each.release.epoch for each in wanted.plan.releases})

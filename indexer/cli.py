@@ -16,8 +16,10 @@ import click
 from indexer.bar import progress_bar
 from indexer.cli_align import align
 from indexer.cli_build import build
+from indexer.cli_cite import cite
 from indexer.cli_discordant import discordant
 from indexer.cli_evaluate import evaluate
+from indexer.cli_from_tokens import encode_tokens
 from indexer.cli_output import chosen_format, format_option, write_out
 from indexer.cli_plan import plan
 from indexer.cli_properties import properties
@@ -89,7 +91,9 @@ def main() -> None:
 main.add_command(plan)
 main.add_command(align)
 main.add_command(build)
+main.add_command(cite)
 main.add_command(discordant)
+main.add_command(encode_tokens)
 main.add_command(properties)
 main.add_command(evaluate)
 main.add_command(recalibrate)

@@ -1,10 +1,14 @@
 """The command ``plan``: what a build would read and make, or what so many objects would take."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from indexer.cli_build import root_option
+
+if TYPE_CHECKING:
+    from indexer.remote import RemoteRoot
 
 __all__ = ["plan"]
 
@@ -38,7 +42,7 @@ __all__ = ["plan"]
 )
 def plan(
     manifest: Path | None,
-    root: Path | None,
+    root: "Path | RemoteRoot | None",
     objects: int | None,
     modality: str,
     model: str,

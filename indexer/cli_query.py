@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer.examples import examples_query
+from indexer.examples import with_examples
 from indexer.native_queries import SPECTRUM_SPACES
 from indexer.queries import Query
 
@@ -49,6 +49,7 @@ class Asked:
     also: tuple[str, ...] = ()
     against: tuple[str, ...] = ()
     probe: bool = False
+    name: str | None = None
 
     def __post_init__(self) -> None:
         given = [
@@ -56,6 +57,7 @@ class Asked:
             for option, value in (
                 ("--object", self.key),
                 ("--position", self.position),
+                ("--name", self.name),
                 ("--image", self.image),
                 ("--spectrum", self.spectrum),
                 ("--xp", self.xp),
@@ -65,7 +67,8 @@ class Asked:
         if len(given) != 1:
             got = f"got {' and '.join(given)}" if given else "got none"
             raise click.UsageError(
-                f"give exactly one of --object, --position, --image, --spectrum and --xp; {got}"
+                "give exactly one of --object, --position, --name, --image, --spectrum and --xp; "
+                f"{got}"
             )
         if self.probe and not self.against:
             raise click.UsageError("--probe needs examples against: give some with --not")
@@ -76,7 +79,7 @@ class Asked:
 
 
 _BELONGS_TO = {
-    "radius": ("--position",),
+    "radius": ("--position", "--name"),
     "survey": ("--image", "--spectrum"),
     "pixel_scale": ("--image",),
     "bands": ("--image",),
@@ -102,6 +105,12 @@ _OPTIONS = (
         "three fields is in hours.",
     ),
     click.option(
+        "--name",
+        metavar="NAME",
+        help="The object nearest to where something of that name lies, such as 'M 51': asks Sesame "
+        "at the CDS.",
+    ),
+    click.option(
         "--image",
         type=_FILE,
         multiple=True,
@@ -120,7 +129,8 @@ _OPTIONS = (
         "--radius",
         type=float,
         metavar="ARCSEC",
-        help="How far the object may lie from --position. Default: 5, or what a name allows.",
+        help="How far the object may lie from --position or --name. Default: 5, or what a "
+        "name that holds its position allows.",
     ),
     click.option("--survey", help="Which survey's data a file holds, if it does not say."),
     click.option(
@@ -217,19 +227,11 @@ def taken(values: dict[str, Any], more: tuple[Path, ...]) -> Asked:
 
 def query_of(searcher: "Searcher", asked: Asked) -> Query:
     """Return the query that was asked for; files are read and encoded."""
-    query = _joined(searcher, asked)
-    return query if asked.space is None else searcher.in_space(query, asked.space)
-
-
-def _joined(searcher: "Searcher", asked: Asked) -> Query:
     first = _first_of(searcher, asked)
-    if not (asked.also or asked.against):
-        return first
-    return examples_query(
-        [first, *(searcher.query_object(key) for key in asked.also)],
-        [searcher.query_object(key) for key in asked.against],
-        method="probe" if asked.probe else "mean",
+    query = with_examples(
+        searcher.query_object, first, asked.also, asked.against, probe=asked.probe
     )
+    return query if asked.space is None else searcher.in_space(query, asked.space)
 
 
 def _first_of(searcher: "Searcher", asked: Asked) -> Query:
@@ -237,11 +239,18 @@ def _first_of(searcher: "Searcher", asked: Asked) -> Query:
         return searcher.query_object(asked.key)
     if asked.position is not None:
         return searcher.query_position(asked.position, asked.radius)
+    if asked.name is not None:
+        return searcher.query_name(asked.name, asked.radius)
     # Imported here: only files need the readers.
-    from indexer.readers.uploads import read_image_file, read_spectrum_file, read_xp_file
+    from indexer.readers.uploads import (
+        bands_of,
+        read_image_file,
+        read_spectrum_file,
+        read_xp_file,
+    )
 
     if asked.image:
-        bands = None if asked.bands is None else _bands(asked.bands)
+        bands = None if asked.bands is None else bands_of(asked.bands)
         return searcher.query_upload(
             read_image_file(
                 asked.image,
@@ -264,9 +273,3 @@ def _first_of(searcher: "Searcher", asked: Asked) -> Query:
         )
     assert asked.xp is not None
     return searcher.query_upload(read_xp_file(asked.xp, source_id=asked.target_id))
-
-
-def _bands(text: str) -> list[str]:
-    """Read ``g,r,z``, or ``grz`` where every band is one letter."""
-    named = [band for band in text.replace(",", " ").split() if band]
-    return list(named[0]) if len(named) == 1 and named[0].isalpha() and len(named[0]) < 6 else named

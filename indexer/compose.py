@@ -24,9 +24,11 @@ from indexer.index_model import (
     SpaceInfo,
     bit_of,
 )
+from indexer.kept_tokens import write_tokens
 from indexer.layout import (
     calibration_file,
     encoder_file,
+    map_file,
     next_dir,
     pieces_dir,
     redshift_readout_file,
@@ -34,16 +36,19 @@ from indexer.layout import (
     segment_space_dir,
     segment_unit,
     space_unit,
+    xp_basis_file,
 )
 from indexer.next_links import NextLinks
 from indexer.plan import ReleasePlan, inputs_info
 from indexer.publish import adopt
 from indexer.quantizers import Quantizer, taken
+from indexer.space_maps import make_map, write_map
 from indexer.spaces import FIT_AT_MOST, SHARED, Space, fit_space, read_space, write_space
 from indexer.staging import Staged
 from indexer.tools import EncoderLike
 from indexer.vector_releases import BroughtVectors
 from indexer.verdicts import Filled, nearest_scores
+from indexer.xp_basis import XpBasis, write_basis
 
 __all__ = ["Composer"]
 
@@ -103,6 +108,7 @@ class Composer:
         brought: BroughtVectors | None = None,
         *,
         coded: bool = False,
+        basis: XpBasis | None = None,
     ) -> None:
         """Put a segment together from its staged partitions.
 
@@ -112,11 +118,17 @@ class Composer:
             Who made its vectors, if not the encoder.
         coded
             Keep 8 bits a dimension of its vectors in place of float16.
+        basis
+            What its XP coefficients stand for, where that is known.
         """
         unit = segment_unit(name, self.generation)
         assembled = assemble(self.root, unit, name, staged, self.builder)
         if brought is not None:
             write_facts(self.root, unit, brought, staged, assembled.origin)
+        else:
+            write_tokens(self.root, unit, staged, assembled.origin, self.encoder.identity)
+        if basis is not None:
+            write_basis(basis, self.root / xp_basis_file(unit))
         self.drafts[name] = Draft(name, unit, None, assembled, {}, coded)
 
     def rows(self, name: str) -> pa.Table:
@@ -273,8 +285,12 @@ class Composer:
         }
         calibration = calibrate(name, vectors, asking)
         if name != SHARED:
-            nearest = nearest_scores(self._filled(name, vectors), self._partners)
+            filled = self._filled(name, vectors)
+            nearest = nearest_scores(filled, self._partners)
             calibration = calibration.model_copy(update={"nearest": nearest})
+            laid_out = make_map(vectors, {side: each.rows for side, each in filled.items()})
+            if laid_out is not None:
+                write_map(laid_out, self.root / map_file(unit))
         write_calibration(self.root / calibration_file(unit), calibration)
         present = {modality for modalities in users.values() for modality in modalities}
         self.spaces[name] = SpaceInfo(

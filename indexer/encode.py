@@ -7,16 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from aion_encoder.encoded import ABSENT_TOKEN
 from aion_encoder.observations import Observation, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import write_arrow
+from indexer.errors import BuildError
 from indexer.index_model import NATIVE, VECTOR_BITS
 from indexer.layout import staged_partition_dir
 from indexer.plan import ReleasePlan, staging_config
 from indexer.previews import Preview, preview_of, preview_table
 from indexer.readers.records import Partition, Record, Reject
 from indexer.record_table import record_table, reject_table
-from indexer.staging import Staged, check_unchanged, hashes_of, read_staged, stage
+from indexer.staging import Staged, at_hand, check_unchanged, read_staged, stage
 from indexer.tools import EncoderLike, NativeEncoderLike, Tools
 
 __all__ = ["BATCH_OBSERVATIONS", "encode_partition"]
@@ -42,6 +44,8 @@ class _Batch:
     previews: list[tuple[int, Preview]] = field(default_factory=list)
     waiting: list[Record] = field(default_factory=list)
     preview_settings: Any = None
+    keep_tokens: bool = False
+    tokens: dict[str, dict[int, np.ndarray[Any, Any]]] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
         self.waiting.append(record)
@@ -51,32 +55,52 @@ class _Batch:
     def flush(self) -> None:
         """Encode what waits, every observation by itself."""
         observations = [each for record in self.waiting for each in record.observations]
-        aion, native = self._by_aion(observations), self._by_native(observations)
+        (aion, tokens), native = self._by_aion(observations), self._by_native(observations)
         place = 0
         for record in self.waiting:
             said = slice(place, place + len(record.observations))
-            self._settle(record, aion[said], native[said])
+            if self._settle(record, aion[said], native[said]):
+                for of_observation in tokens[said]:
+                    for key, values in of_observation.items():
+                        self.tokens.setdefault(key, {})[len(self.records) - 1] = values
             place = said.stop
         self.waiting = []
 
-    def _by_aion(self, observations: Sequence[_Observed]) -> list[_Said | None]:
-        """Return what AION-1 says of each observation; None of what it is not asked."""
+    def _by_aion(
+        self, observations: Sequence[_Observed]
+    ) -> tuple[list[_Said | None], list[dict[str, np.ndarray[Any, Any]]]]:
+        """Return what AION-1 says of each observation; None of what it is not asked.
+
+        The tokens of each observation come with it, where they are kept.
+        """
         said: list[_Said | None] = [None] * len(observations)
+        tokens: list[dict[str, np.ndarray[Any, Any]]] = [{} for _ in observations]
         asked = [
             (place, each)
             for place, each in enumerate(observations)
             if not isinstance(each, NativeSpectrum)
         ]
         if not asked:
-            return said
-        encoded = self.encoder.encode([(observation,) for _, observation in asked])
+            return said, tokens
+        objects = [(observation,) for _, observation in asked]
+        encoded = self.encoder.encode(objects, tokens=self.keep_tokens)
+        if self.keep_tokens and encoded.tokens is None:
+            raise BuildError(
+                f"tokens are to be kept, but {self.encoder.identity.repository} gives none; leave "
+                "keep_tokens out"
+            )
         reasons = {refusal.index: refusal.reason for refusal in encoded.refusals}
         for number, (place, observation) in enumerate(asked):
             vector = encoded.vectors[observation.modality][number]
             finite = bool(np.isfinite(vector).all())
             unsaid = "" if finite else "the encoder gave numbers that are not finite"
             said[place] = (vector, reasons.get(number, unsaid))
-        return said
+            tokens[place] = {
+                key: table[number]
+                for key, table in (encoded.tokens or {}).items()
+                if table[number, 0] != ABSENT_TOKEN
+            }
+        return said, tokens
 
     def _by_native(self, observations: Sequence[_Observed]) -> list[_Said | None]:
         """Return what the tokenizer of native spectra says of each observation; None of others."""
@@ -96,7 +120,8 @@ class _Batch:
 
     def _settle(
         self, record: Record, aion: Sequence[_Said | None], native: Sequence[_Said | None]
-    ) -> None:
+    ) -> bool:
+        """Put an object where it belongs; say whether it is indexed."""
         found: dict[str, np.ndarray[Any, Any]] = {}
         refused: list[tuple[str, str]] = []
         shown: list[_Observed] = []
@@ -117,7 +142,7 @@ class _Batch:
             reason = "; ".join(reasons) or "the object has no observation"
             whole = Reject(record.object_id, record.source_file, record.source_row, reason)
             self.rejects.append((whole, ""))
-            return
+            return False
         for kind, reason in refused:
             part = Reject(record.object_id, record.source_file, record.source_row, reason)
             self.rejects.append((part, kind))
@@ -131,6 +156,7 @@ class _Batch:
             preview = preview_of(observation, self.preview_settings)
             if preview is not None:
                 self.previews.append((number, preview))
+        return True
 
 
 def _without_observations(record: Record) -> Record:
@@ -177,19 +203,26 @@ def encode_partition(
         for _ in partition.files:
             on_file()
         return ready
-    inputs = hashes_of(manifest.root, partition)
-    batch = _Batch(encoder, native, preview_settings=release.release.preview)
+    batch = _Batch(
+        encoder,
+        native,
+        preview_settings=release.release.preview,
+        keep_tokens=release.release.keep_tokens,
+    )
     read, seen = 0, ""
-    for each in tools.read_partition(manifest, release.release, partition):
-        read += 1
-        if seen not in ("", each.source_file):
-            on_file()
-        seen = each.source_file
-        if isinstance(each, Reject):
-            batch.rejects.append((each, ""))
-        else:
-            batch.add(each)
-    batch.flush()
+    with at_hand(index, manifest.root, release, partition) as (files, hashes):
+        here = manifest.model_copy(update={"root": files})
+        for each in tools.read_partition(here, release.release, partition):
+            read += 1
+            if seen not in ("", each.source_file):
+                on_file()
+            seen = each.source_file
+            if isinstance(each, Reject):
+                batch.rejects.append((each, ""))
+            else:
+                batch.add(each)
+        batch.flush()
+        inputs = hashes()
     check_unchanged(manifest.root, release, partition)
 
     def write(at: Path) -> dict[str, Any]:
@@ -206,6 +239,11 @@ def _write(folder: Path, batch: _Batch, partition: str) -> dict[str, Any]:
     for modality, vectors in batch.vectors.items():
         stacked = np.stack(vectors).astype(np.float32)
         np.save(folder / f"vectors-{modality}.npy", stacked, allow_pickle=False)
+    for key, of_record in batch.tokens.items():
+        width = len(next(iter(of_record.values())))
+        table = np.full((len(batch.records), width), ABSENT_TOKEN, np.uint16)
+        table[list(of_record)] = list(of_record.values())
+        np.save(folder / f"tokens-{key}.npy", table, allow_pickle=False)
     return {
         "indexed": len(batch.records),
         "rejected": sum(modality == "" for _, modality in batch.rejects),

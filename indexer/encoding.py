@@ -1,5 +1,6 @@
 """Encoding all partitions of a manifest, or one slice of them, by whichever runner."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from indexer.progress import Progress, silent
 from indexer.publish import published, refuse_foreign
 from indexer.readers.records import Partition
 from indexer.room import making_room_known
+from indexer.run_log import WorkerLog
 from indexer.runners.job_array import Slice, dealt
 from indexer.runners.local import Here
 from indexer.runners.turns import Runner
@@ -136,6 +138,8 @@ class _Work:
         For this one.
     on_file
         Called for each input file that is done in this process.
+    log
+        Where each process tells of its partitions, if anywhere.
     """
 
     def __init__(
@@ -144,14 +148,24 @@ class _Work:
         tools: Tools,
         encoders: Encoders | None = None,
         on_file: Callable[[], None] = lambda: None,
+        log: Path | None = None,
     ) -> None:
         self._weights, self._tools = weights, tools
+        self._log, self._told = log, WorkerLog(log)
         self._encoders, self._on_file = encoders, on_file
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Work, (self._weights, self._tools)
+        return _Work, (self._weights, self._tools, None, _nothing, self._log)
 
     def __call__(self, task: Task) -> Staged:
+        before = time.monotonic()
+        staged = self._staged(task)
+        if not staged.found:
+            took = time.monotonic() - before
+            self._told.partition(task.release.release.name, staged.partition, staged.read, took)
+        return staged
+
+    def _staged(self, task: Task) -> Staged:
         if task.release.release.vectors is not None:
             return stage_vectors(
                 task.index,
@@ -176,6 +190,10 @@ class _Work:
     def _opened(self) -> Encoders:
         native = self._tools.open_native(self._weights.native) if self._weights.native else None
         return Encoders(self._tools.open_encoder(self._weights.aion), native)
+
+
+def _nothing() -> None:
+    """Tell nobody that a file is done: it is another process's to tell."""
 
 
 class _Counter:
@@ -207,6 +225,7 @@ def encode_tasks(
     tools: Tools,
     runner: Runner,
     progress: Progress,
+    log: Path | None = None,
 ) -> list[Staged]:
     """Encode partitions; results in the order of the tasks.
 
@@ -216,9 +235,11 @@ def encode_tasks(
         For work in this process; workers open `weights` with `tools`.
     progress
         Called with the input files done and their number.
+    log
+        File of JSON lines where each process tells of its partitions.
     """
     counter = _Counter(tasks, progress)
-    work = _Work(weights, tools, encoders, counter.file)
+    work = _Work(weights, tools, encoders, counter.file, log)
     return runner.run(work, tasks, counter.task)
 
 
@@ -232,6 +253,7 @@ def encode(
     part: Slice = EVERYTHING,
     runner: Runner | None = None,
     tools: Tools | None = None,
+    log: Path | None = None,
 ) -> EncodeReport:
     """Encode partitions and leave them for `build`: all of them, or one slice of a job array.
 
@@ -253,6 +275,8 @@ def encode(
     part
         Which slice. Default: everything.
     runner
+        As for `build`.
+    log
         As for `build`.
 
     Raises
@@ -278,7 +302,7 @@ def encode(
         mine = [task for task, number in zip(tasks, slices, strict=True) if number == part.number]
         share = work.estimated_bytes * len(mine) // max(1, len(tasks))
         with making_room_known(index, share):
-            staged = encode_tasks(mine, encoders, names, tools, runner or Here(), progress)
+            staged = encode_tasks(mine, encoders, names, tools, runner or Here(), progress, log)
         return EncodeReport(
             part=part,
             partitions=len(staged),

@@ -7,7 +7,8 @@ Their tree::
     ├── ReadError             a file that cannot be read, or holds nothing that can be encoded
     │   └── SeveralObjectsError   a file that holds several; they are in `candidates`
     ├── QueryError            a query that names nothing, or cannot be understood
-    │   └── AmbiguousError    a query that names several objects; they are in `candidates`
+    │   ├── AmbiguousError    a query that names several objects; they are in `candidates`
+    │   └── UnknownObjectError    a query that is understood, but names nothing in the index
     ├── IndexFormatError      a folder that is no index, or one of another format version
     ├── LockedError           an index that another process is building
     ├── BuildError            a build that cannot go on
@@ -31,6 +32,7 @@ __all__ = [
     "SearchError",
     "SeveralObjectsError",
     "StoppedError",
+    "UnknownObjectError",
 ]
 
 
@@ -80,6 +82,10 @@ class AmbiguousError(QueryError):
     def __init__(self, message: str, candidates: Sequence[str]) -> None:
         super().__init__(message)
         self.candidates = tuple(candidates)
+
+
+class UnknownObjectError(QueryError):
+    """A query that is understood, but names no object of the index, or no release."""
 
 
 class IndexFormatError(IndexerError):

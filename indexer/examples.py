@@ -25,6 +25,7 @@ __all__ = [
     "examples_query",
     "mean_vector",
     "probe_vector",
+    "with_examples",
 ]
 
 Method = Literal["mean", "probe"]
@@ -167,6 +168,39 @@ def examples_query(
         answered=first.answered if native else "",
         notes=tuple(dict.fromkeys(note for each in examples.all for note in each.notes)),
         examples=examples,
+    )
+
+
+def with_examples(
+    find: Callable[[str], Query],
+    first: Query,
+    also: Sequence[str] = (),
+    against: Sequence[str] = (),
+    *,
+    probe: bool = False,
+) -> Query:
+    """Return a query joined with further examples that are named; itself where there are none.
+
+    Parameters
+    ----------
+    find
+        Gives the query of an identifier.
+    first, also, against
+        What is looked for, more of it, and what is unlike it.
+    probe
+        Join them by `probe` instead of by `mean`.
+
+    Raises
+    ------
+    QueryError
+        As `examples_query`.
+    """
+    if not (also or against):
+        return first
+    return examples_query(
+        [first, *map(find, also)],
+        [find(key) for key in against],
+        method="probe" if probe else "mean",
     )
 
 

@@ -9,6 +9,7 @@ fits      header card ``RECEIPT`` (JSON, long string), and ``QUERY``
 votable   one ``INFO`` per item, and ``receipt`` as JSON
 parquet   file metadata ``receipt`` and ``query`` (JSON), with the VOTable header of VOParquet
 json      ``receipt``, beside ``query`` and ``hits``
+ds9       nowhere: regions hold only the index's id
 ========  ==================================================================================
 """
 
@@ -20,15 +21,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
+from indexer.ds9 import render_ds9
 from indexer.errors import QueryError
 from indexer.hits import Hits
 
 # Astropy takes a second to import, and JSON does without it.
 if TYPE_CHECKING:
     from astropy.table import Table
+    from numpy.typing import NDArray
+
+    from indexer.cone import Around
 
 __all__ = [
     "FORMATS",
+    "MEDIA_TYPES",
     "arrow_table",
     "format_of",
     "render_hits",
@@ -48,8 +56,20 @@ SUFFIXES = {
     ".xml": "votable",
     ".parquet": "parquet",
     ".json": "json",
+    ".reg": "ds9",
 }
 FORMATS = ("csv", "ecsv", "fits", "votable", "parquet", "json")
+"""Of any table. An answer can be regions of DS9, too: ``ds9``."""
+
+MEDIA_TYPES = {
+    "csv": "text/csv",
+    "ecsv": "text/x-ecsv",
+    "fits": "application/fits",
+    "votable": "application/x-votable+xml",
+    "parquet": "application/vnd.apache.parquet",
+    "json": "application/json",
+}
+"""What each format is called in HTTP. ECSV has no registered name."""
 
 
 def format_of(path: Path) -> str:
@@ -68,15 +88,15 @@ def format_of(path: Path) -> str:
         ) from None
 
 
-def render_hits(hits: Hits, file_format: str) -> bytes:
+def render_hits(hits: "Hits | Around", file_format: str) -> bytes:
     """Return an answer as the bytes of a file.
 
     Parameters
     ----------
     hits
-        The answer; it may be empty.
+        The answer, a list of neighbours or of the objects around a position; it may be empty.
     file_format
-        One of `FORMATS`.
+        One of `FORMATS`, or ``ds9``.
 
     Raises
     ------
@@ -85,6 +105,10 @@ def render_hits(hits: Hits, file_format: str) -> bytes:
     """
     if file_format == "json":
         return (json.dumps(hits.document(), indent=1, allow_nan=False) + "\n").encode()
+    if file_format == "ds9":
+        if not isinstance(hits, Hits):
+            raise QueryError("regions are made of neighbours only; choose another format")
+        return render_ds9(hits)
     return render_table(hits.to_table(), file_format)
 
 
@@ -114,7 +138,7 @@ def write_hits(hits: Hits, path: Path, file_format: str | None = None) -> None:
     path
         Where to; an existing file is replaced.
     file_format
-        One of `FORMATS`; by default what the suffix of `path` says.
+        One of `FORMATS` or ``ds9``; by default what the suffix of `path` says.
     """
     content = render_hits(hits, file_format or format_of(path))
     with whole_or_absent(path) as temporary:
@@ -159,7 +183,8 @@ def _write_fits(table: "Table", stream: IO[bytes]) -> None:
 
     # With descriptions and meta, astropy writes its own YAML block instead of the TUCDn cards
     # that other tools read; so the plain columns go to FITS, and the cards are set here.
-    plain = Table([table[name].data for name in table.colnames], names=table.colnames, copy=False)
+    columns = [_in_ascii(table[name].data) for name in table.colnames]
+    plain = Table(columns, names=table.colnames, copy=False)
     hdu = fits.table_to_hdu(plain)
     header = hdu.header
     for number, name in enumerate(table.colnames, start=1):
@@ -172,6 +197,14 @@ def _write_fits(table: "Table", stream: IO[bytes]) -> None:
     for name, value in table.meta.items():
         header[name.upper()[:8]] = _compact(value)
     fits.HDUList([fits.PrimaryHDU(), hdu]).writeto(stream)
+
+
+def _in_ascii(values: "NDArray[Any]") -> "NDArray[Any]":
+    """Return texts as FITS can hold them: what is not ASCII becomes a question mark."""
+    if values.dtype.kind != "U":
+        return values
+    # ``encode`` of an empty array has no width, which FITS does not take.
+    return np.char.encode(values, "ascii", "replace") if len(values) else values
 
 
 def _votable(table: "Table") -> Any:

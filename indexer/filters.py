@@ -12,6 +12,7 @@ must all hold; equal filters have equal texts. See docs/filters.md.
 ``has(spectrum)``                     the object, or another of its source, has such an observation
 ``release=desi-edr``                  of one of these releases
 ``cone(150.1,2.2,30arcsec)``          around a position, read as positions are
+``away(150.1,2.2,15arcmin)``          farther from a position than that
 ``box(350..10,-5..5)``                right ascension and declination in degrees, through 0h
 ``galactic_box(350..10,-5..5)``       the same in Galactic longitude and latitude
 ``moc(5/1-3 8 6/400)``                a coverage map
@@ -66,8 +67,8 @@ _ARCSEC_OF = {"arcsec": 1.0, "arcmin": 60.0, "deg": 3600.0}
 _ARCSEC_OF |= {'"': 1.0, "\u2033": 1.0, "'": 60.0, "\u2032": 60.0, "\u00b0": 3600.0}
 _FORMS = (
     "redshift>0.1, 0.1<=redshift<0.5, object_class=GALAXY,QSO, |b|>20, has(spectrum), "
-    "release=NAME, cone(RA,DEC,30arcsec), box(RA..RA,DEC..DEC), galactic_box(L..L,B..B) or "
-    "moc(5/1-3 8)"
+    "release=NAME, cone(RA,DEC,30arcsec), away(RA,DEC,15arcmin), box(RA..RA,DEC..DEC), "
+    "galactic_box(L..L,B..B) or moc(5/1-3 8)"
 )
 
 
@@ -163,7 +164,7 @@ class OneOf:
     def text(self) -> str:
         """Its canonical text."""
         shown = [
-            value if _PLAIN_VALUE.match(value) else json.dumps(value, ensure_ascii=False)
+            value if _PLAIN_VALUE.fullmatch(value) else json.dumps(value, ensure_ascii=False)
             for value in self.values
         ]
         return f"{self.column}={','.join(shown)}"
@@ -295,7 +296,7 @@ def _values(text: str, column: str) -> Iterator[str]:
         found = _VALUE.match(text, at)
         value = "" if found is None else found[1]
         quoted = value.startswith('"')
-        if found is None or not (quoted or _PLAIN_VALUE.match(value)):
+        if found is None or not (quoted or _PLAIN_VALUE.fullmatch(value)):
             raise QueryError(
                 f"values of {column} are joined by commas, and stand in quotation marks where "
                 f"they hold other than letters, digits, blanks and . + : / - ; got {text[at:]!r}"
@@ -312,17 +313,17 @@ def _called(name: str, inner: str, text: str) -> Condition:
         return Has(inner)
     if name == "moc":
         return Moc(inner)
-    if name == "cone":
+    if name in ("cone", "away"):
         place, _, size = inner.rpartition(",")
         radius = _RADIUS.match(size.strip())
         if radius is None:
             raise QueryError(
-                "a cone is cone(RA,DEC,RADIUS) with a radius such as 30arcsec, 2arcmin or 0.5deg; "
-                f"got {text!r}"
+                f"a cone is {name}(RA,DEC,RADIUS) with a radius such as 30arcsec, 2arcmin or "
+                f"0.5deg; got {text!r}"
             )
         position = parse_position(place)
         arcsec = _number(radius["value"], "the radius of a cone") * _ARCSEC_OF[radius["unit"]]
-        return Cone(position.ra_deg, position.dec_deg, arcsec)
+        return Cone(position.ra_deg, position.dec_deg, arcsec, outside=name == "away")
     if name in ("box", "galactic_box"):
         lon_from, lon_to, lat_from, lat_to = _sides(inner, text)
         return Box(lon_from, lon_to, lat_from, lat_to, galactic=name == "galactic_box")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from indexer.errors import QueryError
+from indexer.errors import QueryError, UnknownObjectError
 
 __all__ = [
     "Directory",
@@ -176,7 +176,7 @@ def _readings(
         fitting = _named(prefixed["prefix"], directories)
         if not fitting:
             known = ", ".join(directory.release for directory in directories)
-            raise QueryError(
+            raise UnknownObjectError(
                 f"{prefixed['prefix']!r} is no release or survey of this index; it has: {known}"
             )
         yield fitting, clean_identifier(prefixed["rest"])

@@ -22,12 +22,15 @@ from indexer.layout import (
     aligned_heads_file,
     calibration_file,
     encoder_file,
+    map_file,
     redshift_readout_file,
 )
 from indexer.links import Links, read_links
 from indexer.lock import writing
 from indexer.segment import Segment
+from indexer.space_maps import SpaceMap, read_map
 from indexer.spaces import SHARED, Space, read_space, to_unit
+from indexer.xp_basis import XpBasis
 
 if TYPE_CHECKING:
     from indexer.redshift_readouts import RedshiftReadout
@@ -283,6 +286,24 @@ class Index:
             raise SearchError(
                 f"this index has no space {space!r}; it has {', '.join(self._calibrations)}"
             ) from None
+
+    @property
+    def xp_basis(self) -> XpBasis | None:
+        """What XP coefficients stand for in the first release that says so; None without one."""
+        bases = (self.segment(name).xp_basis for name in self.releases)
+        return next((each for each in bases if each is not None), None)
+
+    def map_of(self, space: str) -> SpaceMap | None:
+        """Return the map of a space; None if the index holds none.
+
+        Raises
+        ------
+        IndexFormatError
+            If it is damaged.
+        """
+        known = self.info.spaces.get(space)
+        name = "" if known is None else map_file(known.directory)
+        return read_map(self.path / name) if name in self.info.files else None
 
     def redshift_readout(self, modality: str) -> "RedshiftReadout | None":
         """Return what the decoder's redshifts are worth for a modality; None if none is kept.

@@ -25,6 +25,7 @@ __all__ = [
     "generation_of",
     "keys_file",
     "links_unit",
+    "map_file",
     "next_dir",
     "next_index_file",
     "numbered",
@@ -43,10 +44,12 @@ __all__ = [
     "space_file",
     "space_transform_file",
     "space_unit",
+    "spool_dir",
     "staged_dir",
     "staged_partition_dir",
     "unclaimed_unit",
     "unplaced_file",
+    "xp_basis_file",
 ]
 
 INDEX_FILE = "index.json"
@@ -138,9 +141,24 @@ def rejects_file(segment: str) -> str:
     return f"{segment}/rejects.parquet"
 
 
+def xp_basis_file(segment: str) -> str:
+    """Return what XP coefficients of a segment stand for; only there if the manifest says so."""
+    return f"{segment}/xp_basis.npz"
+
+
 def brought_file(segment: str) -> str:
     """Return what is known of the vectors of a segment that were not made here."""
     return f"{segment}/vectors.json"
+
+
+def tokens_file(segment: str, key: str) -> str:
+    """Return the tokens of a segment under one token key, in row order."""
+    return f"{segment}/tokens/{key}.npy"
+
+
+def tokenizers_file(segment: str) -> str:
+    """Return whose the tokens of a segment are; only there if these are kept."""
+    return f"{segment}/tokens/tokenizers.json"
 
 
 def segment_space_dir(segment: str, space: str) -> str:
@@ -212,6 +230,11 @@ def quantizer_facts_file(space_dir: str) -> str:
     return f"{space_dir}/quantizer.json"
 
 
+def map_file(space_dir: str) -> str:
+    """Return where a sample of the objects of a space lie on its map."""
+    return f"{space_dir}/map.parquet"
+
+
 def calibration_file(space_dir: str) -> str:
     """Return the quantiles of the scores of random pairs."""
     return f"{space_dir}/calibration.json"
@@ -225,6 +248,11 @@ def redshift_readout_file(space_dir: str) -> str:
 def build_dir(index: Path) -> Path:
     """Return where a build works; nothing in it is part of the index."""
     return index / ".build"
+
+
+def spool_dir(index: Path) -> Path:
+    """Return where remote files lie while they are read."""
+    return build_dir(index) / "spool"
 
 
 def next_dir(index: Path) -> Path:

@@ -6,32 +6,30 @@ depends on how a survey writes its files is stated there; what AION-1 expects of
 """
 
 import os
-import string
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from aion_encoder.surveys import SURVEYS
 from indexer.column_rules import ColumnRules
 from indexer.errors import ManifestError
+from indexer.manifest_parts import (
+    BesideCatalogue,
+    IgnoredFiles,
+    LinkOut,
+    ManifestPart,
+    PreviewSettings,
+    PublishedCount,
+)
 from indexer.native_releases import NAME, NativeSpectra
 from indexer.proper_motion import DEFAULT_EPOCH_YR
+from indexer.remote import RemoteRoot, root_named
 from indexer.vector_releases import READER, BroughtVectors
 
-__all__ = [
-    "BesideCatalogue",
-    "IgnoredFiles",
-    "LinkOut",
-    "Manifest",
-    "PreviewSettings",
-    "PublishedCount",
-    "ReleaseManifest",
-    "load_manifest",
-]
+__all__ = ["Manifest", "ReleaseManifest", "load_manifest"]
 
 Name = Annotated[str, Field(pattern=NAME)]
 Reader = Literal[
@@ -51,106 +49,7 @@ READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class LinkOut(_Model):
-    """A page elsewhere about one object; ``{ra}``, ``{dec}`` and ``{object_id}`` are filled in."""
-
-    label: str = Field(min_length=1)
-    url: str = Field(pattern=r"^https://")
-
-    @field_validator("url")
-    @classmethod
-    def _known_fields(cls, url: str) -> str:
-        fields = {name for _, name, _, _ in string.Formatter().parse(url) if name is not None}
-        unknown = fields - {"ra", "dec", "object_id"}
-        if unknown:
-            raise ValueError(
-                "a link may use {ra}, {dec} and {object_id}, got " + ", ".join(sorted(unknown))
-            )
-        return url
-
-    def fill(self, object_id: str, ra_deg: float, dec_deg: float) -> str:
-        """Return the address for one object."""
-        return self.url.format(
-            ra=f"{ra_deg:.6f}", dec=f"{dec_deg:.6f}", object_id=quote(object_id, safe="")
-        )
-
-
-class PreviewSettings(_Model):
-    """How the colour picture of an image is made.
-
-    Attributes
-    ----------
-    rgb
-        Bands shown as red, green and blue.
-    scale
-        Factors on the counts of those bands.
-    softening
-        Softening of the arcsinh stretch: larger shows brighter parts.
-    minimum
-        Scaled count that is black.
-    """
-
-    rgb: tuple[str, str, str]
-    scale: tuple[float, float, float]
-    softening: float = Field(default=20.0, gt=0)
-    minimum: float = -0.03
-
-
-class PublishedCount(_Model):
-    """How many objects the survey's own description states, and where it does."""
-
-    objects: int = Field(gt=0)
-    source: str = Field(min_length=1)
-
-
-class BesideCatalogue(_Model):
-    """A CSV table beside loose files that names what is in them.
-
-    A row is believed only if its position agrees with the file's own; a spectrum file that states
-    none is where its row says.
-
-    Attributes
-    ----------
-    file
-        The table, relative to the root.
-    path, object_id, ra, dec
-        Columns: the file's path relative to the root, the identifier, the position in degrees.
-    redshift, object_class
-        Further columns; empty if there are none.
-    agree_arcsec
-        Largest difference between the two positions.
-    """
-
-    file: str = Field(min_length=1)
-    path: str = Field(min_length=1)
-    object_id: str = Field(min_length=1)
-    ra: str = Field(min_length=1)
-    dec: str = Field(min_length=1)
-    redshift: str = ""
-    object_class: str = ""
-    agree_arcsec: float = Field(default=1.0, gt=0)
-
-
-class IgnoredFiles(_Model):
-    """Files under the root that are no observations, and why.
-
-    Attributes
-    ----------
-    pattern
-        A glob relative to the root, as in `pathlib.Path.glob`.
-    reason
-        One sentence for the list of rejects.
-    """
-
-    pattern: str = Field(min_length=1)
-    reason: str = Field(min_length=1)
-
-
-class ReleaseManifest(_Model):
+class ReleaseManifest(ManifestPart):
     """One release: where its files are and what is in them.
 
     Attributes
@@ -188,6 +87,12 @@ class ReleaseManifest(_Model):
     keep_vectors
         What is kept of its vectors to rank answers by: ``float16``, or at the largest scale
         ``8-bit``, half of that.
+    xp_basis
+        What Gaia's coefficients stand for, so that people see spectra: ``gaia-dr3``, or an ``.npz``
+        file below the root (`indexer.xp_basis`). Empty: the coefficients themselves are drawn.
+    keep_tokens
+        Whether the tokens of its observations are kept: another model with the same tokenizers, or
+        another pooling, then needs no pixels. 1.2 kB a picture, 0.5 kB a spectrum.
     simulated
         Whether the data are simulated; shown with every object.
     count, homepage, licence, citation, acknowledgement
@@ -220,6 +125,10 @@ class ReleaseManifest(_Model):
     keep_vectors: Literal["float16", "8-bit"] = Field(
         default="float16", exclude_if=lambda value: value == "float16"
     )
+    xp_basis: str = Field(
+        default="", pattern=r"^(gaia-dr3|[\w./-]+\.npz)?$", exclude_if=lambda value: not value
+    )
+    keep_tokens: bool = Field(default=False, exclude_if=lambda value: not value)
     simulated: bool = False
     count: PublishedCount | None = None
     homepage: str = ""
@@ -240,6 +149,12 @@ class ReleaseManifest(_Model):
             raise ValueError(
                 "vectors come without observations: leave native, catalogue and preview out"
             )
+        if self.xp_basis and self.survey != "gaia":
+            raise ValueError("xp_basis belongs to releases of Gaia's coefficients")
+        if ".." in self.xp_basis or self.xp_basis.startswith("/"):
+            raise ValueError("xp_basis must lie under the root")
+        if self.keep_tokens and not self.has_tokens:
+            raise ValueError("only observations that AION-1 encodes have tokens to keep")
         if self.vectors is not None:
             self.vectors.check(self.survey, self.files)
         elif self.native is not None:
@@ -267,6 +182,11 @@ class ReleaseManifest(_Model):
         return self
 
     @property
+    def has_tokens(self) -> bool:
+        """Whether AION-1 encodes its observations."""
+        return self.vectors is None and self.native is None
+
+    @property
     def modality(self) -> str:
         """What the observations of this release are: ``image``, ``spectrum`` or ``xp``.
 
@@ -282,7 +202,7 @@ class ReleaseManifest(_Model):
         return self.modality == "spectrum" and self.vectors is None
 
 
-class Manifest(_Model):
+class Manifest(ManifestPart):
     """A set of releases that are built into one index.
 
     Attributes
@@ -290,7 +210,7 @@ class Manifest(_Model):
     name, title
         Short name, and the one that people read.
     root
-        Absolute path of the folder that all patterns are relative to.
+        The folder that all patterns are relative to: an absolute path, or one elsewhere.
     every_file
         Whether every file under the root must belong to a release or be ignored with a reason.
     releases
@@ -304,7 +224,7 @@ class Manifest(_Model):
 
     name: Name
     title: str = Field(min_length=1)
-    root: Path
+    root: Path | RemoteRoot
     every_file: bool = False
     releases: tuple[ReleaseManifest, ...] = Field(min_length=1)
     ignored: tuple[IgnoredFiles, ...] = ()
@@ -352,11 +272,12 @@ class Manifest(_Model):
         raise ManifestError(f"manifest {self.name!r} has no release {name!r}; it has {known}")
 
 
-def load_manifest(path: Path, *, root: Path | None = None) -> Manifest:
+def load_manifest(path: Path, *, root: Path | RemoteRoot | None = None) -> Manifest:
     """Read and check a manifest.
 
     The folder of the files is `root`, else the environment variable that the manifest names as
-    ``root_env``, else the manifest's own ``root``, relative to the folder of the manifest.
+    ``root_env``, else the manifest's own ``root``, relative to the folder of the manifest. Either
+    may be an address such as ``hf://datasets/OWNER/NAME`` (`indexer.remote`).
 
     Raises
     ------
@@ -382,13 +303,16 @@ def load_manifest(path: Path, *, root: Path | None = None) -> Manifest:
         raise ManifestError(f"manifest {path} is wrong: {problems}") from None
 
 
-def _root(path: Path, given: Path | None, default: str, variable: str) -> Path:
-    if given is not None:
-        return Path(given).expanduser().resolve()
+def _root(
+    path: Path, given: Path | RemoteRoot | None, default: str, variable: str
+) -> Path | RemoteRoot:
     stated = os.environ.get(variable, "") if variable else ""
-    if stated:
-        return Path(stated).expanduser().resolve()
-    if not default:
-        how = f"set {variable} or give" if variable else "give"
-        raise ManifestError(f"manifest {path} does not say where its files are: {how} a root")
-    return (path.resolve().parent / Path(default).expanduser()).resolve()
+    chosen = given or (root_named(stated) if stated else None)
+    if chosen is None:
+        if not default:
+            how = f"set {variable} or give" if variable else "give"
+            raise ManifestError(f"manifest {path} does not say where its files are: {how} a root")
+        chosen = root_named(default)
+        if isinstance(chosen, Path):
+            chosen = path.resolve().parent / chosen
+    return chosen.expanduser().resolve() if isinstance(chosen, Path) else chosen

@@ -21,7 +21,7 @@ from indexer.row_sets import RowSet
 from indexer.segment import Segment
 from indexer.sky_regions import Box, Cells, Cone, Moc, Region, band_margin, cells_of, galactic
 
-__all__ = ["Passing"]
+__all__ = ["Passing", "column_kinds"]
 
 _BLOCK = 262_144
 """Rows at a time; a multiple of 8, so that blocks of bits join."""
@@ -51,7 +51,7 @@ class Passing:
     def __init__(self, index: Index, filters: Filters) -> None:
         self.index = index
         self.filters = filters
-        self._kinds = _kinds(index)
+        self._kinds = column_kinds(index)
         for condition in filters.conditions:
             self._check(condition)
         self._passing: dict[str, RowSet] = {}
@@ -206,7 +206,7 @@ class Passing:
                 return _of_column(segment, condition)
 
 
-def _kinds(index: Index) -> dict[str, str]:
+def column_kinds(index: Index) -> dict[str, str]:
     """Return the columns of all releases that filters know: number, text or flag."""
     found: dict[str, str] = {}
     for segment in index.segments.values():

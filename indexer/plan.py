@@ -14,10 +14,11 @@ from indexer.index_model import InputsInfo
 from indexer.layout import build_dir
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.records import Partition
+from indexer.remote import RemoteFile, RemoteRoot
 from indexer.room import bytes_below, gigabytes, standing
 from indexer.tools import Tools
 
-__all__ = ["InputFile", "Plan", "ReleasePlan", "inputs_info", "plan"]
+__all__ = ["InputFile", "Plan", "ReleasePlan", "found", "inputs_info", "plan"]
 
 BYTES_PER_OBJECT = {"image": 40_000, "spectrum": 12_000, "xp": 6_000}
 """Disk that a build needs for one object at most: previews, vectors twice, catalogue."""
@@ -57,12 +58,20 @@ class InputFile:
         Size.
     changed_ns
         Last change of its content or its place, in nanoseconds since 1970. The change of the
-        place counts because a copy may keep the date of its original.
+        place counts because a copy may keep the date of its original. 0 of a remote file.
+    etag
+        Of a remote file, which changes with its content; empty of one on this machine.
     """
 
     path: str
     bytes: int
     changed_ns: int
+    etag: str = ""
+
+    @property
+    def listed(self) -> RemoteFile:
+        """As a remote file."""
+        return RemoteFile(self.bytes, self.etag)
 
 
 @dataclass(frozen=True)
@@ -221,12 +230,16 @@ def plan(manifest: Manifest, tools: Tools | None = None) -> Plan:
     for release in manifest.releases:
         partitions = tuple(tools.partitions(manifest, release))
         paths = sorted({path for partition in partitions for path in partition.files})
-        files = tuple(_found(manifest.root, path) for path in paths)
+        files = tuple(found(manifest.root, path) for path in paths)
         releases.append(ReleasePlan(release, partitions, files))
     return Plan(manifest, tuple(releases))
 
 
-def _found(root: Path, path: str) -> InputFile:
+def found(root: Path | RemoteRoot, path: str) -> InputFile:
+    """Return a file as it is now."""
+    if isinstance(root, RemoteRoot):
+        listed = root.file(path)
+        return InputFile(path, listed.bytes, 0, listed.etag)
     status = (root / path).stat()
     return InputFile(path, status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
 
@@ -256,7 +269,9 @@ def listing_digest(files: tuple[InputFile, ...]) -> str:
 
 
 def changed_date(files: tuple[InputFile, ...]) -> str:
-    """Return the date of the last change of any of the files."""
+    """Return the date of the last change of any of the files; of remote ones, a hash of etags."""
+    if any(file.etag for file in files):
+        return f"etags {digest_of([file.etag for file in files])}"
     nanoseconds = max((file.changed_ns for file in files), default=0)
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
@@ -268,6 +283,9 @@ def staging_config(release: ReleasePlan, partition: Partition, encoder: str) -> 
         release.config,
         encoder,
         partition.name,
-        [[file.path, file.bytes, file.changed_ns] for file in release.files_of(partition)],
+        [
+            [file.path, file.bytes, file.etag or file.changed_ns]
+            for file in release.files_of(partition)
+        ],
     ]
     return digest_of(values)

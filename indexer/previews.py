@@ -7,7 +7,7 @@ colours up to the brightest pixels (Lupton et al. 2004, PASP 116, 133), 96 pixel
 import io
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,9 +18,10 @@ from jaxtyping import Float32, UInt8
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
 from indexer.arrow_tables import Groups, growing_arrow, map_table
+from indexer.xp_basis import XpBasis
 
 if TYPE_CHECKING:
-    from indexer.manifests import PreviewSettings
+    from indexer.manifest_parts import PreviewSettings
 
 __all__ = [
     "PREVIEW_PX",
@@ -28,6 +29,7 @@ __all__ = [
     "SPECTRUM_SAMPLES",
     "Preview",
     "PreviewFile",
+    "as_spectrum",
     "growing_previews",
     "preview_of",
 ]
@@ -87,7 +89,8 @@ class Preview:
     png
         A picture as a PNG file, for images.
     wavelength_angstrom, flux
-        Observed-frame wavelengths and flux in 1e-17 erg/s/cm2/A, for spectra; medians of bins.
+        Observed-frame wavelengths and flux in 1e-17 erg/s/cm2/A, for spectra; medians of bins. Of
+        Gaia where a basis of the coefficients is known.
     coefficients
         The 55 BP and the 55 RP coefficients, for Gaia.
     """
@@ -112,6 +115,16 @@ def preview_of(
         return Preview("xp", coefficients=np.concatenate([observation.bp, observation.rp]))
     assert isinstance(observation, Photometry)
     return None
+
+
+def as_spectrum(preview: Preview, basis: XpBasis | None) -> Preview:
+    """Return Gaia coefficients with the spectrum that they stand for, all else as it is."""
+    if basis is None or preview.kind != "xp":
+        return preview
+    half = len(preview.coefficients) // 2
+    observation = GaiaXp(preview.coefficients[:half], preview.coefficients[half:])
+    wavelength = basis.wavelength_angstrom.astype(np.float32)
+    return replace(preview, wavelength_angstrom=wavelength, flux=basis.flux(observation))
 
 
 def _colour_picture(

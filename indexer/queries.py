@@ -128,6 +128,11 @@ class Query:
             object.__setattr__(self, "modalities", (self.modality,))
 
     @property
+    def approximate(self) -> str:
+        """Why the query is but an approximation of what was observed; empty if it is not."""
+        return self.assumptions.get("approximate", "")
+
+    @property
     def brought(self) -> bool:
         """Whether a person brought it, as a file or as a vector."""
         return self.raw_vector is not None or self.native_vector is not None

@@ -1,13 +1,13 @@
 """What a person types -> a query: one object of the index, or a reason in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 
 from aion_encoder.observations import MODALITIES
-from indexer.errors import AmbiguousError, QueryError, SearchError
+from indexer.errors import AmbiguousError, QueryError, SearchError, UnknownObjectError
 from indexer.identifiers import find_objects
 from indexer.index_file import Index, Segment
 from indexer.index_model import NATIVE, bit_of, bits_of
@@ -17,13 +17,16 @@ from indexer.positions import Position, parse_position
 from indexer.queries import DEFAULT_RADIUS_ARCSEC, Query, QueryKind
 
 __all__ = [
+    "LARGEST_RADIUS_ARCSEC",
     "around",
+    "checked_radius",
     "indexed_query",
     "modalities_of",
     "releases_in",
     "releases_with",
     "resolve_key",
     "resolve_object",
+    "resolve_place",
     "resolve_position",
     "resolve_text",
 ]
@@ -87,17 +90,17 @@ def resolve_key(index: Index, release: str, object_id: str) -> tuple[Segment, in
 
     Raises
     ------
-    QueryError
+    UnknownObjectError
         If there is no such release or object.
     """
     if release not in index.releases:
-        raise QueryError(
+        raise UnknownObjectError(
             f"{release!r} is no release of this index; it has: {', '.join(index.releases)}"
         )
     segment = index.segment(release)
     row = segment.row_of(object_id)
     if row is None:
-        raise QueryError(f"release {release!r} has no object {object_id!r}")
+        raise UnknownObjectError(f"release {release!r} has no object {object_id!r}")
     return segment, row
 
 
@@ -106,7 +109,7 @@ def resolve_object(index: Index, text: str) -> Query:
 
     Raises
     ------
-    QueryError
+    UnknownObjectError
         If none has that name.
     AmbiguousError
         If several have; they are in `candidates`.
@@ -114,7 +117,7 @@ def resolve_object(index: Index, text: str) -> Query:
     directories = [SegmentDirectory(index.segment(name)) for name in index.releases]
     found = find_objects(text, directories)
     if not found:
-        raise QueryError(f"no object of this index is called {text.strip()!r}")
+        raise UnknownObjectError(f"no object of this index is called {text.strip()!r}")
     if len(found) > 1:
         keys = [f"{release}:{object_id}" for release, object_id in found]
         shown = ", ".join(keys[:SHOWN_CANDIDATES])
@@ -142,19 +145,21 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     QueryError
         If the text is no position, or no object lies inside the radius; the nearest is named.
     """
-    position = parse_position(text)
+    return resolve_place(index, text, parse_position(text), radius_arcsec)
+
+
+def resolve_place(
+    index: Index, text: str, position: Position, radius_arcsec: float | None = None
+) -> Query:
+    """Find the object nearest to a place, as `resolve_position`; `text` is how it was asked."""
     radius = radius_arcsec
     if radius is None:
         radius = max(DEFAULT_RADIUS_ARCSEC, position.precision_arcsec)
-    if not 0.0 < radius <= LARGEST_RADIUS_ARCSEC:
-        raise QueryError(
-            f"the radius must be more than 0 and at most {LARGEST_RADIUS_ARCSEC:g} arcsec, got "
-            f"{radius:g}"
-        )
+    checked_radius(radius)
     near = list(around(index, position.ra_deg, position.dec_deg, max(radius, LOOK_FURTHER_ARCSEC)))
     inside = [each for each in near if each[0] <= radius]
     if not inside:
-        raise QueryError(_nothing_near(position, radius, near))
+        raise UnknownObjectError(_nothing_near(position, radius, near))
     away, key, segment, row = inside[0]
     read_as = {
         "position": f"{position.ra_deg:.6f} {position.dec_deg:+.6f}, read as {position.notation}",
@@ -166,8 +171,15 @@ def resolve_position(index: Index, text: str, radius_arcsec: float | None = None
     return indexed_query(index, segment, row, "position", text, read_as)
 
 
-def resolve_text(index: Index, text: str) -> Query:
-    """Understand what stands in the one search box: an identifier, else a position.
+def resolve_text(
+    index: Index, text: str, place_of_name: Callable[[str], Position] | None = None
+) -> Query:
+    """Understand what stands in the one search box: an identifier, else a position, else a name.
+
+    Parameters
+    ----------
+    place_of_name
+        Looks names up elsewhere. None: that is not allowed.
 
     Raises
     ------
@@ -187,9 +199,28 @@ def resolve_text(index: Index, text: str) -> Query:
         looks_like_one = any(
             word in str(not_a_position) for word in ("must lie", "must be", "can have decimals")
         )
-        reason = not_a_position if looks_like_one and " " in text.strip() else not_an_object
-        raise QueryError(str(reason)) from None
+        if looks_like_one and " " in text.strip():
+            raise not_a_position from None
+        if place_of_name is None or not any(letter.isalpha() for letter in text):
+            raise not_an_object from None
+        return resolve_place(index, text, place_of_name(text))
     return resolve_position(index, text)
+
+
+def checked_radius(arcsec: float) -> float:
+    """Return a radius on the sky.
+
+    Raises
+    ------
+    QueryError
+        If it is not between 0 and a degree.
+    """
+    if not 0.0 < arcsec <= LARGEST_RADIUS_ARCSEC:
+        raise QueryError(
+            f"the radius must be more than 0 and at most {LARGEST_RADIUS_ARCSEC:g} arcsec, got "
+            f"{arcsec:g}"
+        )
+    return arcsec
 
 
 def around(

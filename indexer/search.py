@@ -9,26 +9,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float32
 
-from indexer.answers import assemble, links_out
+from indexer.answers import assemble
 from indexer.calibration import ANY_RELEASE
+from indexer.cone import Around, objects_around
 from indexer.errors import QueryError, SearchError
 from indexer.examples import combined_vector
 from indexer.finding import Search
 from indexer.folding import folded
 from indexer.hits import Hits
-from indexer.index_file import Index, Segment, open_index
+from indexer.index_file import Index, open_index
 from indexer.index_model import NATIVE, modality_of
+from indexer.known_objects import counterparts_of, known_of_object, place_of, random_keys
 from indexer.native_queries import in_space, spaces_of
 from indexer.neighbours import key_of, nearest, vector_of
-from indexer.options import SearchOptions
-from indexer.passing import Passing
+from indexer.options import LARGEST_K, SearchOptions
+from indexer.passing import Passing, column_kinds
 from indexer.queries import Query
 from indexer.receipts import receipt_of
 from indexer.reconstructions import Understood, understood
 from indexer.resolve import (
-    modalities_of,
-    resolve_key,
     resolve_object,
+    resolve_place,
     resolve_position,
     resolve_text,
 )
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from aion_encoder.identity import Identity
+    from indexer.positions import Position
     from indexer.previews import Preview
     from indexer.readers.uploads import Upload
 
@@ -63,6 +65,9 @@ class Searcher:
         Called once, when the first file is brought; must give the encoder of the index.
     open_native
         The same for that of the space ``spectrum_native``, when the first spectrum is brought.
+    place_of_name
+        Looks up names that are none of the index, such as `indexer.sky_names.place_of_name`.
+        None: no request is sent for a question.
     """
 
     def __init__(
@@ -70,8 +75,10 @@ class Searcher:
         index: Index,
         open_encoder: Callable[[], Any] | None = None,
         open_native: Callable[[], Any] | None = None,
+        place_of_name: Callable[[str], "Position"] | None = None,
     ) -> None:
         self.index = index
+        self._place_of_name = place_of_name
         self._encoder = cache(open_encoder or (lambda: open_same_encoder(index, None)))
         self._native = cache(open_native or (lambda: open_same_native(index, None)))
         self._other = cache(lambda modality: open_same_encoder(index, None, modality))
@@ -102,8 +109,21 @@ class Searcher:
         """
         return resolve_position(self.index, text, radius_arcsec)
 
+    def query_name(self, name: str, radius_arcsec: float | None = None) -> Query:
+        """Find the object nearest to where something of that name lies; asks Sesame.
+
+        Raises
+        ------
+        QueryError
+            If the name is unknown, there is no answer, or nothing lies inside the radius.
+        """
+        # Imported here: only names need it.
+        from indexer.sky_names import place_of_name
+
+        return resolve_place(self.index, name, place_of_name(name), radius_arcsec)
+
     def query_text(self, text: str) -> Query:
-        """Understand an identifier or a position.
+        """Understand an identifier or a position; a name, where names may be looked up.
 
         Raises
         ------
@@ -112,7 +132,7 @@ class Searcher:
         AmbiguousError
             If several objects have that identifier.
         """
-        return resolve_text(self.index, text)
+        return resolve_text(self.index, text, self._place_of_name)
 
     def query_upload(self, upload: "Upload") -> Query:
         """Encode a file that `indexer.readers.uploads` read.
@@ -240,45 +260,28 @@ class Searcher:
         QueryError
             If the key names nothing.
         """
-        segment, row = self._place(key)
-        known = segment.rows.slice(row, 1).to_pylist()[0]
-        return {
-            "key": key,
-            "release": segment.name,
-            **known,
-            "modalities": modalities_of(segment, row),
-            "title": segment.info.title,
-            "survey": segment.info.survey,
-            "licence": segment.info.licence,
-            "links": links_out(segment, row),
-        }
+        return known_of_object(self.index, key)
+
+    def cone(self, text: str, radius_arcsec: float, limit: int = LARGEST_K) -> Around:
+        """Return the objects around a position; see `indexer.cone.objects_around`."""
+        return objects_around(self.index, text, radius_arcsec, limit)
 
     def preview(self, key: str, modality: str | None = None) -> "Preview | None":
         """Return the picture or the short spectrum of an object; None if the index has none."""
-        segment, row = self._place(key)
+        segment, row = place_of(self.index, key)
         return segment.preview(row, modality)
 
     def counterparts(self, key: str) -> list[str]:
         """Return the keys of the other objects of the same source, sorted."""
-        segment, row = self._place(key)
-        return sorted(
-            key_of(self.index.segment(name), other)
-            for name, other in self.index.links.source(segment.name, row)
-            if (name, other) != (segment.name, row)
-        )
+        return counterparts_of(self.index, key)
+
+    def columns(self) -> dict[str, str]:
+        """Return the columns that filters know by name: ``number``, ``text`` or ``flag``."""
+        return column_kinds(self.index)
 
     def random_keys(self, count: int, seed: int) -> list[str]:
         """Return some keys, drawn evenly over all objects; the same seed draws the same."""
-        sizes = [self.index.segment(name).info.indexed for name in self.index.releases]
-        total = sum(sizes)
-        drawn = np.random.default_rng(seed).choice(total, size=min(count, total), replace=False)
-        ends = np.cumsum(sizes)
-        keys = []
-        for number in drawn.tolist():
-            at = int(np.searchsorted(ends, number, side="right"))
-            segment = self.index.segment(list(self.index.releases)[at])
-            keys.append(key_of(segment, number - int(ends[at] - sizes[at])))
-        return keys
+        return random_keys(self.index, count, seed)
 
     def _encoder_of(self, modality: str) -> Any:
         """Return the encoder of the vectors of a modality; those that were brought have theirs."""
@@ -286,12 +289,6 @@ class Searcher:
         if self.index.encoder_of(modality).digest == own:
             return self._encoder()
         return self._other(modality)
-
-    def _place(self, key: str) -> tuple[Segment, int]:
-        release, separator, object_id = key.partition(":")
-        if not separator:
-            raise QueryError(f"a key is release:object_id, got {key!r}")
-        return resolve_key(self.index, release, object_id)
 
     def _verdict(self, query: Query, side: str, source: Places) -> Verdict:
         """Say whether the query is like what the index holds of its modality."""
@@ -364,6 +361,7 @@ def open_searcher(
     weights: str | None = None,
     native_weights: str | None = None,
     allow_missing: bool = False,
+    look_up_names: bool = False,
 ) -> Searcher:
     """Open an index for searching. No encoder is loaded before a file is brought.
 
@@ -377,15 +375,20 @@ def open_searcher(
         The same for the encoder of the space ``spectrum_native``.
     allow_missing
         Search without FAISS files that are missing; every answer's receipt names them.
+    look_up_names
+        Ask Sesame for names that the index does not know.
 
     Raises
     ------
     IndexFormatError
         If the folder holds no index of a known format version, or one that lacks files.
     """
+    from indexer.sky_names import place_of_name
+
     index = open_index(Path(index_dir), allow_missing=allow_missing)
     return Searcher(
         index,
         lambda: open_same_encoder(index, weights),
         lambda: open_same_native(index, native_weights),
+        place_of_name if look_up_names else None,
     )

@@ -25,9 +25,11 @@ from indexer.layout import (
     segment_ann_files,
     segment_vectors_file,
     unplaced_file,
+    xp_basis_file,
 )
-from indexer.previews import Preview, PreviewFile
+from indexer.previews import Preview, PreviewFile, as_spectrum
 from indexer.vectors import Vectors, map_vectors
+from indexer.xp_basis import XpBasis, read_basis
 
 if TYPE_CHECKING:
     from indexer.ann import AnnIndex
@@ -87,6 +89,8 @@ class Segment:
             else:
                 gone = tuple(name for name, each in held.items() if each is None)
                 self.missing[space, modality] = gone
+        basis = xp_basis_file(info.directory)
+        self._basis_file = basis if basis in own else ""
         self._rows_of_bits: dict[int, np.ndarray[Any, Any]] = {}
         self._columns: dict[str, np.ndarray[Any, Any]] = {}
 
@@ -240,7 +244,13 @@ class Segment:
 
     def preview(self, row: int, modality: str | None = None) -> Preview | None:
         """Return the preview of an object: of one modality, or the first there is."""
-        return self._previews.get(int(row), modality)
+        found = self._previews.get(int(row), modality)
+        return None if found is None else as_spectrum(found, self.xp_basis)
+
+    @cached_property
+    def xp_basis(self) -> XpBasis | None:
+        """What its XP coefficients stand for; None where that is not known."""
+        return read_basis(self._root / self._basis_file) if self._basis_file else None
 
     @cached_property
     def rejects(self) -> pa.Table:

@@ -89,11 +89,12 @@ class Region(Protocol):
 
 @dataclass(frozen=True)
 class Cone:
-    """All within an angle of a place (ICRS)."""
+    """All within an angle of a place (ICRS), or all farther away than it."""
 
     ra_deg: float
     dec_deg: float
     radius_arcsec: float
+    outside: bool = False
 
     def __post_init__(self) -> None:
         if not (0.0 <= self.ra_deg < 360.0 and -90.0 <= self.dec_deg <= 90.0):
@@ -111,20 +112,22 @@ class Cone:
     def text(self) -> str:
         """Its canonical text."""
         ra_deg, dec_deg, radius = map(number_text, (self.ra_deg, self.dec_deg, self.radius_arcsec))
-        return f"cone({ra_deg},{dec_deg},{radius}arcsec)"
+        return f"{'away' if self.outside else 'cone'}({ra_deg},{dec_deg},{radius}arcsec)"
 
     def contains(
         self, ra_deg: Float64[np.ndarray, " n"], dec_deg: Float64[np.ndarray, " n"]
     ) -> Bool[np.ndarray, " n"]:
         """See `Region`."""
-        return separation_arcsec(ra_deg, dec_deg, (self.ra_deg, self.dec_deg)) <= self.radius_arcsec
+        away = separation_arcsec(ra_deg, dec_deg, (self.ra_deg, self.dec_deg))
+        return away > self.radius_arcsec if self.outside else away <= self.radius_arcsec
 
     def margin_deg(
         self, ra_deg: Float64[np.ndarray, " n"], dec_deg: Float64[np.ndarray, " n"]
     ) -> Float64[np.ndarray, " n"]:
         """See `Region`."""
         away = separation_arcsec(ra_deg, dec_deg, (self.ra_deg, self.dec_deg))
-        return (self.radius_arcsec - away) / 3600.0
+        margin = (self.radius_arcsec - away) / 3600.0
+        return -margin if self.outside else margin
 
 
 @dataclass(frozen=True)

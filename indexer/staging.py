@@ -12,18 +12,21 @@ import os
 import platform
 import secrets
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from indexer.durable import sha256_of, write_json
 from indexer.errors import BuildError
-from indexer.plan import ReleasePlan
+from indexer.layout import spool_dir
+from indexer.plan import ReleasePlan, found
 from indexer.readers.records import Partition
+from indexer.remote import Files, RemoteRoot
+from indexer.spool import spooled
 
-__all__ = ["Staged", "check_unchanged", "hashes_of", "read_staged", "stage"]
+__all__ = ["Staged", "at_hand", "check_unchanged", "read_staged", "stage"]
 
 _DONE = "done.json"
 
@@ -65,24 +68,51 @@ class Staged:
         """Return the raw float32 vectors of a modality, in the order of the records with it."""
         return self.folder / f"vectors-{modality}.npy"
 
+    def tokens_path(self, key: str) -> Path:
+        """Return the tokens of all records under a token key, where tokens are kept."""
+        return self.folder / f"tokens-{key}.npy"
+
 
 def hashes_of(root: Path, partition: Partition) -> dict[str, str]:
     """Return the SHA-256 of every file of a partition, by path."""
     return {path: sha256_of(root / path) for path in partition.files}
 
 
-def check_unchanged(root: Path, release: ReleasePlan, partition: Partition) -> None:
+@contextmanager
+def at_hand(
+    index: Path, root: Path | RemoteRoot, release: ReleasePlan, partition: Partition
+) -> Iterator[tuple[Files, Callable[[], dict[str, str]]]]:
+    """Give the files of a partition on this machine, remote ones as they come.
+
+    Yields
+    ------
+    Files, Callable[[], dict[str, str]]
+        Where they are; and what gives the SHA-256 of each by path, to be called when all were read.
+    """
+    if not isinstance(root, RemoteRoot):
+        inputs = hashes_of(root, partition)
+        yield root, lambda: inputs
+        return
+    listed = {file.path: file.listed for file in release.files_of(partition)}
+    keep = release.release.vectors is not None
+    with spooled(root, partition.files, spool_dir(index), listed, keep=keep) as spool:
+        yield spool, lambda: {name: spool.sha256.get(name, "") for name in partition.files}
+
+
+def check_unchanged(root: Path | RemoteRoot, release: ReleasePlan, partition: Partition) -> None:
     """See that the files of a partition are still those that were planned.
+
+    Of remote ones nothing is asked again: what came was compared with the listing.
 
     Raises
     ------
     BuildError
         If one of them was changed while it was read.
     """
+    if isinstance(root, RemoteRoot):
+        return
     for file in release.files_of(partition):
-        status = (root / file.path).stat()
-        now = (status.st_size, max(status.st_mtime_ns, status.st_ctime_ns))
-        if now != (file.bytes, file.changed_ns):
+        if found(root, file.path) != file:
             raise BuildError(
                 f"{file.path} changed while it was read; wait until nothing writes to "
                 f"{root} and build again"

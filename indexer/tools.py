@@ -34,8 +34,8 @@ class EncoderLike(Protocol):
     def bridges(self) -> Mapping[str, LinearHead]:
         """Heads between modalities; may be empty."""
 
-    def encode(self, objects: Sequence[Sequence[Observation]]) -> Encoded:
-        """Encode observations."""
+    def encode(self, objects: Sequence[Sequence[Observation]], *, tokens: bool = False) -> Encoded:
+        """Encode observations; give the tokens back, too, where they are to be kept."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,9 @@ class StatedEncoder:
     bridges: Mapping[str, LinearHead] = field(default_factory=dict)
     reference_spaces: Mapping[str, Any] = field(default_factory=dict)
 
-    def encode(self, objects: Sequence[Sequence[Observation]]) -> Never:
+    def encode(self, objects: Sequence[Sequence[Observation]], *, tokens: bool = False) -> Never:
         """Refuse: there is nothing to encode."""
+        del tokens
         raise BuildError(
             f"only stated, {self.identity.repository} encodes nothing, but was given "
             f"{len(objects)} objects"

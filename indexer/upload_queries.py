@@ -1,7 +1,7 @@
 """A file that a person brought -> a query, by the very encoders that made the index."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -15,7 +15,7 @@ from indexer.errors import ReadError, SearchError
 from indexer.index_file import Index
 from indexer.index_model import NATIVE
 from indexer.native_queries import lacks_native, model_of
-from indexer.previews import preview_of
+from indexer.previews import as_spectrum, preview_of
 from indexer.queries import Query, QueryKind
 from indexer.weights import open_weights, weights_of
 
@@ -159,7 +159,10 @@ def encode_upload(
     if upload.native is None or (index.native_encoder is None and upload.observation is not None):
         if first.refusal:
             raise ReadError(f"{upload.file_name}: {first.refusal}")
-        return _query(upload, first, _Said(None), "", "")
+        query = _query(upload, first, _Said(None), "", "")
+        if query.preview is None or query.preview.kind != "xp":
+            return query
+        return replace(query, preview=as_spectrum(query.preview, index.xp_basis))
     if index.native_encoder is None:
         raise SearchError(
             f"{upload.file_name}: AION-1 does not take this spectrum ({first.refusal}), and "

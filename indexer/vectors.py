@@ -17,6 +17,7 @@ from jaxtyping import Float16, Float32, Int64
 from indexer.coded_vectors import CodedVectors, Scale, read_scale, write_scale
 from indexer.durable import replacing
 from indexer.errors import IndexFormatError, SearchError
+from indexer.halves import singles
 
 __all__ = [
     "PADDING",
@@ -126,7 +127,7 @@ def pair_scores(
     """Return the score of each vector with one query, each computed alone."""
     # einsum sums along each row by itself: unlike a matrix product, a score does not depend on
     # which other vectors are asked for.
-    return np.asarray(np.einsum("ij,j->i", vectors.astype(np.float32), query), dtype=np.float32)
+    return np.asarray(np.einsum("ij,j->i", singles(vectors), query), dtype=np.float32)
 
 
 class Nearest:
@@ -227,7 +228,7 @@ def exact_scan(
         stop = min(start + _BLOCK_ROWS, total)
         chosen = np.arange(start, stop) if positions is None else positions[start:stop]
         block = vectors[start:stop] if positions is None else vectors[chosen]
-        nearest.look_at(block.astype(np.float32), chosen)
+        nearest.look_at(singles(block), chosen)
     _, candidates, counts = nearest.found()
     if rows is not None and total:
         candidates = np.where(candidates == PADDING, PADDING, rows[candidates])

@@ -11,6 +11,7 @@ from indexer.index_file import read_identity
 from indexer.index_model import NATIVE, IndexInfo, InputsInfo
 from indexer.plan import Plan, ReleasePlan, changed_date, inputs_info, listing_digest
 from indexer.record_table import reject_table
+from indexer.remote import RemoteRoot
 from indexer.tools import EncoderLike, Tools
 
 __all__ = ["Wanted"]
@@ -87,5 +88,7 @@ class Wanted:
             return True
         # Touched, or copied: only the contents can tell.
         root = self.plan.manifest.root
+        if isinstance(root, RemoteRoot):
+            return False
         sha256 = {file.path: sha256_of(root / file.path) for file in release.files}
         return inputs_info(release.files, sha256).content == inputs.content

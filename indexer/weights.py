@@ -14,7 +14,9 @@ __all__ = ["bridges_of", "is_fake", "open_weights", "weights_of"]
 FAKE = "fake"
 
 
-def open_weights(weights: str, pooling: Pooling | None = None) -> Any:
+def open_weights(
+    weights: str, pooling: Pooling | None = None, *, bfloat16: bool | None = None
+) -> Any:
     """Open an encoder.
 
     Parameters
@@ -24,6 +26,8 @@ def open_weights(weights: str, pooling: Pooling | None = None) -> Any:
         knows nothing of astronomy (`aion_encoder.fake`), to try out an index without torch.
     pooling
         How tokens become vectors; by default as the weights say.
+    bfloat16
+        As `autocast` of `aion_encoder.open_encoder`.
     """
     if is_fake(weights):
         from aion_encoder.fake import open_fake_encoder
@@ -32,7 +36,7 @@ def open_weights(weights: str, pooling: Pooling | None = None) -> Any:
     # Imported here: it loads torch.
     from aion_encoder.encoder import open_encoder
 
-    return open_encoder(weights, pooling=pooling)
+    return open_encoder(weights, pooling=pooling, autocast=bfloat16)
 
 
 def is_fake(weights: str) -> bool:

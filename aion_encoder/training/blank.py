@@ -18,7 +18,7 @@ from aion_encoder.identity import Pooling
 from aion_encoder.observations import MODALITIES
 from aion_encoder.training.configuration import aion_config
 
-__all__ = ["write_random_checkpoint"]
+__all__ = ["random_tokenizer", "write_random_checkpoint"]
 
 CODEBOOK_SIZE = 1024
 RESERVOIR_SIZE = 2048
@@ -39,11 +39,15 @@ class _Size:
     heads: int
     image_width: int
     spectrum_widths: tuple[int, int, int, int]
+    image_bands: int = 18
+    image_units: int = 1
+    spectrum_depths: tuple[int, int, int, int] = (1, 1, 1, 1)
 
 
 _SIZES = {
     "tiny": _Size(64, 2, 4, 16, (8, 16, 24, 32)),
     "base": _Size(768, 12, 12, 32, (16, 32, 64, 96)),
+    "full": _Size(768, 12, 12, 512, (96, 192, 384, 512), 54, 4, (3, 3, 9, 3)),
 }
 
 
@@ -72,6 +76,47 @@ def _fill_reservoir(
     quantizer._generate_index_to_val()
 
 
+def _network_options(size: _Size, name: str) -> dict[str, Any]:
+    """Return the options of a tokenizer that is a network."""
+    if name == "image":
+        return {
+            "quantizer_levels": [7, 5, 5, 5, 5],
+            "hidden_dims": size.image_width,
+            "multisurvey_projection_dims": size.image_bands,
+            "n_compressions": 2,
+            "num_consecutive": size.image_units,
+            "embedding_dim": 5,
+        }
+    widths = list(size.spectrum_widths)
+    return {
+        "encoder_depths": list(size.spectrum_depths),
+        "encoder_dims": widths,
+        "decoder_depths": [1, 1, 1, 1],
+        "decoder_dims": [*widths[2::-1], 2],
+        "latent_channels": widths[-1],
+        "embedding_dim": 10,
+    }
+
+
+def random_tokenizer(name: str, *, size: str, seed: int) -> Any:
+    """Return a tokenizer with random weights, without writing it.
+
+    Parameters
+    ----------
+    name
+        ``image`` or ``spectrum``.
+    size, seed
+        As for `write_random_checkpoint`.
+    """
+    from aion.codecs.image import ImageCodec
+    from aion.codecs.spectrum import SpectrumCodec
+
+    codec = ImageCodec if name == "image" else SpectrumCodec
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return codec(**_network_options(_SIZES[size], name)).eval().requires_grad_(False)
+
+
 def _write_codecs(
     directory: Path, size: _Size, modalities: Sequence[str], generator: torch.Generator
 ) -> None:
@@ -80,30 +125,13 @@ def _write_codecs(
     from aion.codecs.scalar import LogScalarCodec, MultiScalarCodec
     from aion.codecs.spectrum import SpectrumCodec
 
-    if "image" in modalities:
-        config: dict[str, Any] = {
-            "quantizer_levels": [7, 5, 5, 5, 5],
-            "hidden_dims": size.image_width,
-            "multisurvey_projection_dims": 18,
-            "n_compressions": 2,
-            "num_consecutive": 1,
-            "embedding_dim": 5,
-        }
-        write_codec(directory, "image", ImageCodec(**config), config)
-    if "spectrum" in modalities:
-        widths = list(size.spectrum_widths)
-        config = {
-            "encoder_depths": [1, 1, 1, 1],
-            "encoder_dims": widths,
-            "decoder_depths": [1, 1, 1, 1],
-            "decoder_dims": [*widths[2::-1], 2],
-            "latent_channels": widths[-1],
-            "embedding_dim": 10,
-        }
-        write_codec(directory, "spectrum", SpectrumCodec(**config), config)
+    for name, codec in (("image", ImageCodec), ("spectrum", SpectrumCodec)):
+        if name in modalities:
+            options = _network_options(size, name)
+            write_codec(directory, name, codec(**options), options)
     if "xp" in modalities:
         for name in ("bp_coefficients", "rp_coefficients"):
-            config = {
+            config: dict[str, Any] = {
                 "modality": name,
                 "compression_fns": ["arcsinh"],
                 "decompression_fns": ["sinh"],
@@ -145,8 +173,9 @@ def write_random_checkpoint(
     directory
         Where to; made if it is not there.
     size
-        ``tiny`` (2 blocks of 64) or ``base`` (12 blocks of 768 as in AION-1-B, with small
-        tokenizers and one decoder block).
+        ``tiny`` (2 blocks of 64), ``base`` (12 blocks of 768 as in AION-1-B, with small
+        tokenizers and one decoder block), or ``full`` (the same with encoders of the tokenizers as
+        large as the package makes them when no size is given).
     seed
         Of the weights; torch's global random state is left as it was.
     modalities

@@ -5,14 +5,17 @@ from streamlit.delta_generator import DeltaGenerator
 
 from app import resources, state
 from app.address import SAME, Address
-from app.markup import STYLE
 from app.presentation import headline, index_sentence, modalities_in
 from app.settings import Settings, read_settings
+from app.style import STYLE
 from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
+from app.widgets.examples import draw_examples, joined
 from app.widgets.files import draw_uploads
+from app.widgets.glance import draw_glance
 from app.widgets.masthead import draw_masthead
+from app.widgets.narrowing import draw_conditions, draw_narrowing
 from app.widgets.neighbours import draw_neighbours
 from app.widgets.pictures import overlay_of
 from app.widgets.problems import (
@@ -26,8 +29,8 @@ from app.widgets.properties import draw_properties
 from app.widgets.query_card import draw_query
 from app.widgets.question import draw_options, draw_search_box
 from app.widgets.reconstruction import draw_reconstruction
-from app.widgets.starters import EXAMPLE_SEED, draw_starters
-from app.widgets.verdict import draw_verdict_warning
+from app.widgets.starters import draw_starters
+from app.widgets.verdict import draw_approximate, draw_verdict_warning
 from indexer import (
     AmbiguousError,
     Hits,
@@ -51,7 +54,7 @@ def draw() -> None:
     st.html(STYLE)
     settings = read_settings()
     try:
-        searcher = resources.open_current(settings.index_dir, settings.weights)
+        searcher = resources.open_current(settings)
     except IndexerError as error:
         draw_index_missing(str(error), str(settings.index_dir))
         return
@@ -60,7 +63,7 @@ def draw() -> None:
     asked = state.current()
     info = searcher.index.info
     draw_masthead(info)
-    draw_search_box()
+    draw_search_box(names=settings.look_up_names)
     start = not asked.question and file is None
     left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")
     query, refusal = None, None
@@ -81,6 +84,7 @@ def draw() -> None:
     draw_remarks(remarks)
     with left:
         draw_options(modalities_in(info), query.modality if query else None, spaces)
+        draw_narrowing(searcher, info, query)
         if query is None:
             st.markdown(index_sentence(info))
     state.publish(state.current())
@@ -94,8 +98,7 @@ def draw() -> None:
         else:
             if refusal is not None:
                 draw_problem(str(refusal), WHAT_TO_ASK if file is None else "")
-            seed = st.session_state.get(EXAMPLE_SEED, 0)
-            draw_starters(searcher, resources.examples(searcher, info.index_id, seed))
+            draw_starters(searcher)
 
 
 def _body(kind: str) -> DeltaGenerator:
@@ -125,8 +128,19 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     to = None if asked.to == SAME else asked.to
     preview = query.preview if query.key is None else searcher.preview(query.key, query.modality)
     hits, refusal = None, ""
+    together, remarks = joined(searcher, query, asked)
     try:
-        hits = searcher.search(query, SearchOptions(k=asked.k, to=to, bridge=asked.bridge))
+        hits = searcher.search(
+            together,
+            SearchOptions(
+                k=asked.k,
+                to=to,
+                bridge=asked.bridge,
+                exclude_source=asked.other_sources,
+                filters=state.filters(),
+                fold_duplicates=asked.fold,
+            ),
+        )
     except IndexerError as error:
         refusal = str(error)
     verdict = None if hits is None else verdict_of(query, hits)
@@ -134,6 +148,9 @@ def _answer(searcher: Searcher, query: Query, settings: Settings) -> None:
     with left:
         place = draw_query(searcher, query, preview, verdict)
     with right:
+        draw_remarks(remarks)
+        draw_examples(asked)
+        draw_conditions(state.filters())
         if hits is None:
             draw_problem(refusal)
         else:
@@ -158,13 +175,15 @@ def _draw_hits(
         st.markdown(f"#### {title}", anchors=False, width="stretch")
         if len(hits):
             draw_bridge(searcher, query, hits)
-            draw_downloads(hits)
+            draw_downloads(searcher, hits)
+    draw_approximate(query)
     draw_verdict_warning(verdict, of_file=file is not None)
     # Above the neighbours, but drawn after them: an open panel must not hold them up.
     properties = st.container()
     if len(hits):
+        draw_glance(query, hits)
         modality = str(hits.modality[0])
-        draw_neighbours(searcher, hits, overlay_of(searcher, query, preview, modality))
+        draw_neighbours(searcher, query, hits, overlay_of(searcher, query, preview, modality))
     else:
         draw_nothing_found()
     with properties:

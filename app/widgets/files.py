@@ -3,18 +3,20 @@
 import streamlit as st
 
 from app import state
-from app.address import MAX_QUESTION
+from app.widgets.reading import draw_reading
 
 __all__ = ["MAX_UPLOAD_MB", "draw_uploads"]
 
 MAX_UPLOAD_MB = 64
 IMAGE_HELP = (
-    "A FITS cut-out of at least 96 × 96 pixels around one object, bands as planes or extensions: "
-    "Legacy Surveys griz in nanomaggies, or HSC grizy."
+    "A FITS cut-out of at least 96 × 96 pixels around one object, bands as planes, extensions or "
+    "files: Legacy Surveys griz in nanomaggies, or HSC grizy. Or a picture of the Legacy Surveys "
+    "viewer: state its pixel scale; the answer is approximate."
 )
 SPECTRUM_HELP = (
     "SDSS spec, DESI coadd or spectra, a table with wavelength and flux (FITS, ECSV, VOTable, CSV, "
-    "ASCII), a 1-D FITS spectrum, or Gaia XP continuous coefficients."
+    "ASCII), a 1-D FITS spectrum, or Gaia XP continuous coefficients. Errors may come in a second "
+    "file."
 )
 
 
@@ -31,27 +33,24 @@ def draw_uploads(*, start: bool, refused: bool) -> None:
         left, right = st.columns(2)
         with left:
             st.file_uploader(
-                "Image (FITS)",
-                type=["fits", "fit", "fts", "fz", "gz"],
+                "Image (FITS or picture)",
+                type=["fits", "fit", "fts", "fz", "gz", "png", "jpg", "jpeg"],
+                accept_multiple_files=True,
                 key=state.uploader_key("image"),
                 help=IMAGE_HELP,
                 max_upload_size=MAX_UPLOAD_MB,
                 on_change=state.file_changed,
                 args=("image",),
             )
+            draw_reading("image")
         with right:
             st.file_uploader(
                 "Spectrum (FITS, table or text)",
+                accept_multiple_files=True,
                 key=state.uploader_key("spectrum"),
                 help=SPECTRUM_HELP,
                 max_upload_size=MAX_UPLOAD_MB,
                 on_change=state.file_changed,
                 args=("spectrum",),
             )
-            st.text_input(
-                "Object in the file",
-                key=state.CHOSEN,
-                placeholder="only where a file holds several",
-                max_chars=MAX_QUESTION,
-                on_change=state.touched,
-            )
+            draw_reading("spectrum")

@@ -2,10 +2,20 @@
 
 import streamlit as st
 
-from app.presentation import encoder_words, is_demonstration
+from app.presentation import demonstration_words, encoder_words, is_demonstration
 from indexer.index_model import IndexInfo
 
-__all__ = ["draw_masthead"]
+__all__ = ["PAGES", "draw_masthead"]
+
+PAGES = {
+    "views/search.py": "Search",
+    "views/compare.py": "Compare",
+    "views/lists.py": "A list",
+    "views/map.py": "Map",
+    "views/discordant.py": "Discordant",
+    "views/saved.py": "Saved",
+    "views/about.py": "This index",
+}
 
 
 def draw_masthead(info: IndexInfo) -> None:
@@ -14,14 +24,13 @@ def draw_masthead(info: IndexInfo) -> None:
         st.markdown("#### AION search", anchors=False, width="content")
         st.caption("What else in the sky looks like this?", width="content")
         st.space("stretch")
-        if is_demonstration(info):
+        for page, title in PAGES.items():
+            st.page_link(page, label=title)
+        demonstration = demonstration_words(info)
+        if demonstration:
             st.badge(
-                "Simulated sky",
+                "Simulated sky" if is_demonstration(info) else "Demonstration model",
                 icon=":material/science:",
                 color="orange",
-                help=(
-                    "This index holds a simulated sky, and its vectors come from a small "
-                    "demonstration model trained on simulated data. Nothing here was observed.\n\n"
-                    f"Encoder: {encoder_words(info)}"
-                ),
+                help=f"{demonstration}\n\nEncoder: {encoder_words(info)}",
             )

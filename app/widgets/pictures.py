@@ -18,7 +18,7 @@ class Overlay:
 
 def curve_of(preview: Preview | None) -> Curve | None:
     """Return the spectrum of a preview, or None if it holds none."""
-    if preview is None or preview.kind != "spectrum":
+    if preview is None or not len(preview.flux):
         return None
     return Curve(preview.wavelength_angstrom, preview.flux)
 

@@ -18,6 +18,10 @@ BOX_HELP = """
 **Position**: two decimals are degrees (`150.116 2.205`); three fields are hours, minutes,
 seconds (`10:00:27.8 +02:12:18`).
 """
+NAMES_HELP = """
+**Name**: the object nearest to where something of that name lies (`M 51`), as Sesame at the CDS
+knows it.
+"""
 BRIDGE_HELP = """
 How a query reaches another modality.
 
@@ -40,15 +44,15 @@ links lead to other kinds.
 """
 
 
-def draw_search_box() -> None:
-    """Draw the one box that takes keys, identifiers and positions."""
+def draw_search_box(*, names: bool) -> None:
+    """Draw the one box that takes keys, identifiers and positions; names, where these may be."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="ask"):
         st.text_input(
             "Identifier or position",
             key=state.QUESTION,
             placeholder=PLACEHOLDER,
             max_chars=MAX_QUESTION,
-            help=BOX_HELP,
+            help=BOX_HELP + (NAMES_HELP if names else ""),
             icon=":material/search:",
             on_change=state.question_changed,
         )

@@ -108,7 +108,7 @@ def _recipes() -> list[str]:
         "",
         f"- **Up to {EXACT_UP_TO:,} every vector is compared**: it takes a few milliseconds, and",
         "  nothing is lost.",
-        "- **Then 8-bit lists**, as long as the codes take no more than a gibibyte: a byte a",
+        "- **Then 8-bit lists**, as long as the codes take no more than 128 mebibytes: a byte a",
         "  number and eight for the row. They order so well that 40 candidates are enough.",
         "- **Then product codes**: 64 codes of 4 bits, 32 bytes whatever the dimension, in lists",
         "  that a graph finds. They order only roughly, so 200 candidates are ranked again with",

@@ -19,7 +19,7 @@ __all__ = [
     "open_qdrant",
 ]
 
-REFINED = 10
+REFINED = 40
 """LanceDB ranks so many times the neighbours wanted again, with the vectors as they were given."""
 
 _NAME = "vectors"
@@ -51,7 +51,7 @@ def build_lancedb(data: Data, folder: Path) -> Mapping[str, float]:
     )
     lists, codes = _lists(data.count), data.dim // 8
     table.create_index(
-        metric="dot", num_partitions=lists, num_sub_vectors=codes, index_type="IVF_PQ"
+        metric="cosine", num_partitions=lists, num_sub_vectors=codes, index_type="IVF_PQ"
     )
     return {"lists": lists, "codes": codes, "refined": REFINED}
 
@@ -65,7 +65,7 @@ def open_lancedb(_: Data, folder: Path) -> Search:
     def search(queries: np.ndarray[Any, Any], setting: int) -> np.ndarray[Any, Any]:
         found = np.full((len(queries), K), -1, np.int64)
         for number, query in enumerate(queries):
-            asked = table.search(query).distance_type("dot").nprobes(setting)
+            asked = table.search(query).distance_type("cosine").nprobes(setting)
             answer = asked.refine_factor(REFINED).select(["id", "_distance"]).limit(K).to_arrow()
             found[number, : len(answer)] = answer["id"].to_numpy()
         return found

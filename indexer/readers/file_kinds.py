@@ -16,7 +16,7 @@ from indexer.errors import ReadError
 
 __all__ = ["MAX_BYTES", "Content", "Kind", "read_content"]
 
-Kind = Literal["fits", "votable", "ecsv", "text"]
+Kind = Literal["fits", "votable", "ecsv", "text", "picture"]
 
 MAX_BYTES = 512 * 1024 * 1024
 """Most bytes that a file may hold, after decompression and as pixels: more than any spectrum or
@@ -31,6 +31,7 @@ _PICTURES = (
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
 )
+_READ_PICTURES = ("PNG", "JPEG")
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a zip archive; unpack it and give the file inside"),
@@ -68,8 +69,15 @@ class Content:
     notes: tuple[str, ...] = ()
 
 
-def read_content(path: Path) -> Content:
+def read_content(path: Path, *, pictures: bool = False) -> Content:
     """Read a file whole and judge what it is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    pictures
+        Whether PNG and JPEG are taken; `indexer.readers.colour_pictures` reads them.
 
     Raises
     ------
@@ -92,9 +100,8 @@ def read_content(path: Path) -> Content:
     notes: tuple[str, ...] = ()
     if stored.startswith(b"\x1f\x8b"):
         data, notes = _unpacked(path.name, stored), ("the file is compressed with gzip",)
-    return Content(
-        path.name, _kind(path.name, data), data, hashlib.sha256(stored).hexdigest(), notes
-    )
+    kind = _kind(path.name, data, pictures)
+    return Content(path.name, kind, data, hashlib.sha256(stored).hexdigest(), notes)
 
 
 def _unpacked(name: str, stored: bytes) -> bytes:
@@ -112,11 +119,13 @@ def _unpacked(name: str, stored: bytes) -> bytes:
     return data
 
 
-def _kind(name: str, data: bytes) -> Kind:
+def _kind(name: str, data: bytes, pictures: bool) -> Kind:
     if data.startswith(b"SIMPLE  ="):
         return "fits"
     for magic, picture in _PICTURES:
         if data.startswith(magic):
+            if pictures and picture in _READ_PICTURES:
+                return "picture"
             raise ReadError(
                 f"{name}: this is a {picture} picture, and colour pictures are not accepted: "
                 "bands, fluxes and noise are lost in them; give the FITS cut-out, or a position"

@@ -10,6 +10,7 @@ from aion_encoder.errors import ObservationError
 from aion_encoder.observations import PIXEL_SCALE_TOLERANCE, Image
 from aion_encoder.surveys import SURVEYS
 from indexer.errors import ReadError
+from indexer.readers.colour_pictures import colour_planes
 from indexer.readers.file_kinds import Content
 from indexer.readers.fits_files import fits_hdus
 from indexer.readers.found import Found, Refused
@@ -57,13 +58,11 @@ def find_image(contents: Sequence[Content], options: ImageOptions) -> Found | Re
     ReadError
         If a file is damaged, is of no survey that AION-1 knows, or bands and sizes do not fit.
     """
-    planes: list[Plane] = []
-    for content in contents:
-        if content.kind != "fits":
-            raise ReadError(f"{content.name}: an image must be a FITS file")
-        with fits_hdus(content) as hdus:
-            planes.extend(planes_of(hdus, content.name))
     names = ", ".join(content.name for content in contents)
+    if any(content.kind == "picture" for content in contents):
+        planes = _of_picture(contents, options, names)
+    else:
+        planes = [plane for content in contents for plane in _of_fits(content)]
     assumptions: dict[str, str] = {}
     for plane in planes:
         assumptions.update(plane.notes)
@@ -93,6 +92,32 @@ def find_image(contents: Sequence[Content], options: ImageOptions) -> Found | Re
         return Refused(str(error), object_id)
     columns = standard_columns(bands=",".join(image.bands))
     return Found(image, object_id, first.ra_deg, first.dec_deg, columns, 0, assumptions, survey)
+
+
+def _of_fits(content: Content) -> list[Plane]:
+    if content.kind != "fits":
+        raise ReadError(f"{content.name}: an image must be a FITS file")
+    with fits_hdus(content) as hdus:
+        return list(planes_of(hdus, content.name))
+
+
+def _of_picture(contents: Sequence[Content], options: ImageOptions, names: str) -> list[Plane]:
+    if len(contents) > 1:
+        raise ReadError(f"{names}: a colour picture comes alone")
+    planes = colour_planes(contents[0])
+    if options.survey not in (None, planes[0].survey) or not (
+        options.bands is None and options.zero_point is None
+    ):
+        raise ReadError(
+            f"{names}: a colour picture is read as the Legacy Surveys viewer draws g, r and z; "
+            "neither survey nor bands nor zero point can be stated of it"
+        )
+    if options.pixel_scale_arcsec is None:
+        raise ReadError(
+            f"{names}: a colour picture does not say how large its pixels are; state the pixel "
+            "scale in arcsec, such as 0.262 where the viewer was asked for none"
+        )
+    return planes
 
 
 def _survey(

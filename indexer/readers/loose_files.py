@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from indexer.errors import ManifestError, ReadError
-from indexer.manifests import BesideCatalogue, ReleaseManifest
+from indexer.manifest_parts import BesideCatalogue
+from indexer.manifests import ReleaseManifest
 from indexer.readers.file_kinds import read_content
 from indexer.readers.found import Found, Refused, SpectrumOptions
 from indexer.readers.image_files import ImageOptions, find_image
@@ -15,12 +16,13 @@ from indexer.readers.records import Record, Reject, Value
 from indexer.readers.sky import NOWHERE, separation_arcsec
 from indexer.readers.spectrum_files import find_spectra, redrock_beside
 from indexer.readers.xp_files import find_xp
+from indexer.remote import Files
 
 __all__ = ["read_loose_files"]
 
 
 def read_loose_files(
-    root: Path, release: ReleaseManifest, files: Sequence[str]
+    root: Files, release: ReleaseManifest, files: Sequence[str]
 ) -> Iterator[Record | Reject]:
     """Read every object of the files, in the order of their paths.
 
@@ -128,7 +130,7 @@ def _named(found: Found, release: ReleaseManifest, row: Mapping[str, str] | None
     return dataclasses.replace(found, object_id=object_id, columns=columns)
 
 
-def _catalogue(root: Path, rules: BesideCatalogue | None) -> dict[str, dict[str, str]]:
+def _catalogue(root: Files, rules: BesideCatalogue | None) -> dict[str, dict[str, str]]:
     """Return the rows of the catalogue by path; files with several rows are left out."""
     if rules is None:
         return {}

@@ -2,16 +2,19 @@
 
 import os
 import re
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer.errors import ManifestError
+from indexer.errors import ManifestError, ReadError
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.loose_files import read_loose_files
 from indexer.readers.mmu_hdf5 import read_mmu_file
 from indexer.readers.records import Partition, Record, Reject
 from indexer.readers.vector_files import read_vectors, table_beside
+from indexer.remote import Files, RemoteRoot
+from indexer.spool import spooled
 
 __all__ = ["ignored_files", "partitions", "read_partition"]
 
@@ -64,19 +67,38 @@ def read_partition(
     Bad data never raise: what cannot be indexed is yielded as a reject with its reason, and an
     unreadable file as a single one. An identifier that appears again inside a partition of
     Multimodal Universe files is a reject too. Of vectors, records come without observations; who
-    needs the vectors, too, calls `read_vectors`.
+    needs the vectors, too, calls `read_vectors`. Remote files are fetched one after the other and
+    removed again.
     """
+    root = manifest.root
+    if isinstance(root, RemoteRoot):
+        names, keep = partition.files, release.vectors is not None
+        with (
+            tempfile.TemporaryDirectory(prefix="spool-") as folder,
+            spooled(root, names, Path(folder), keep=keep) as files,
+        ):
+            yield from _read(files, release, partition)
+        return
+    yield from _read(root, release, partition)
+
+
+def _read(root: Files, release: ReleaseManifest, partition: Partition) -> Iterator[Record | Reject]:
     if release.vectors is not None:
-        for block in read_vectors(manifest.root, release, partition):
+        for block in read_vectors(root, release, partition):
             yield from block.records
             yield from block.rejects
         return
     if release.reader != "mmu_hdf5":
-        yield from read_loose_files(manifest.root, release, partition.files)
+        yield from read_loose_files(root, release, partition.files)
         return
     seen: dict[str, str] = {}
     for name in partition.files:
-        for each in read_mmu_file(manifest.root / name, name, release):
+        try:
+            path = root / name
+        except ReadError as error:
+            yield Reject("", name, 0, str(error))
+            continue
+        for each in read_mmu_file(path, name, release):
             if isinstance(each, Record):
                 place = f"{each.source_file} row {each.source_row}"
                 first = seen.setdefault(each.object_id, place)
@@ -99,6 +121,9 @@ def ignored_files(manifest: Manifest) -> list[Reject]:
         If the folder is not there.
     """
     root = _existing_root(manifest)
+    if not manifest.every_file and not manifest.ignored:
+        # Not listed again: elsewhere that takes a request for each folder.
+        return []
     claimed = {
         file
         for release in manifest.releases
@@ -119,12 +144,11 @@ def ignored_files(manifest: Manifest) -> list[Reject]:
     ]
 
 
-def _existing_root(manifest: Manifest) -> Path:
-    if not manifest.root.is_dir():
-        raise ManifestError(
-            f"the folder of manifest {manifest.name!r} is not there: {manifest.root}"
-        )
-    return manifest.root
+def _existing_root(manifest: Manifest) -> Path | RemoteRoot:
+    root = manifest.root
+    if not isinstance(root, RemoteRoot) and not root.is_dir():
+        raise ManifestError(f"the folder of manifest {manifest.name!r} is not there: {root}")
+    return root
 
 
 def _claimed(manifest: Manifest, release: ReleaseManifest) -> list[str]:
@@ -132,10 +156,10 @@ def _claimed(manifest: Manifest, release: ReleaseManifest) -> list[str]:
     return sorted({name for pattern in release.files for name in _matches(root, pattern)})
 
 
-def _vectors_partition(root: Path, release: ReleaseManifest, name: str) -> Partition:
+def _vectors_partition(root: Path | RemoteRoot, release: ReleaseManifest, name: str) -> Partition:
     files = _with_table(release, name)
     for table in files[1:]:
-        if not (root / table).is_file():
+        if not list(_matches(root, table)):
             raise ManifestError(
                 f"release {release.name}: there is no table {table} beside the array {name}"
             )
@@ -149,14 +173,20 @@ def _with_table(release: ReleaseManifest, name: str) -> tuple[str, ...]:
     return name, table_beside(name, release.vectors)
 
 
-def _matches(root: Path, pattern: str) -> Iterator[str]:
+def _matches(root: Path | RemoteRoot, pattern: str) -> Iterator[str]:
+    if isinstance(root, RemoteRoot):
+        yield from (name for name in root.matching(pattern) if not _is_hidden(name))
+        return
     for path in root.glob(pattern):
         name = path.relative_to(root).as_posix()
         if path.is_file() and not _is_hidden(name):
             yield name
 
 
-def _walk(root: Path) -> Iterator[str]:
+def _walk(root: Path | RemoteRoot) -> Iterator[str]:
+    if isinstance(root, RemoteRoot):
+        yield from _matches(root, "**")
+        return
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):

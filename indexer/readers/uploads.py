@@ -17,7 +17,7 @@ from indexer.readers.image_files import ImageOptions, find_image
 from indexer.readers.spectrum_files import find_spectra, redrock_beside
 from indexer.readers.xp_files import find_xp
 
-__all__ = ["Upload", "read_image_file", "read_spectrum_file", "read_xp_file"]
+__all__ = ["Upload", "bands_of", "read_image_file", "read_spectrum_file", "read_xp_file"]
 
 LISTED = 20
 """Identifiers listed when a file holds several objects and none was chosen."""
@@ -73,7 +73,10 @@ def read_image_file(
     bands: Sequence[str] | None = None,
     zero_point: float | None = None,
 ) -> Upload:
-    """Read a cut-out from one FITS file, or from one FITS file for each band.
+    """Read a cut-out from one FITS file, from one FITS file for each band, or from a picture.
+
+    A PNG or JPEG file is read as a picture of the Legacy Surveys viewer, whose bands are worked out
+    of its colours: the assumption ``approximate`` says so, and `pixel_scale_arcsec` must be given.
 
     Parameters
     ----------
@@ -93,11 +96,17 @@ def read_image_file(
     ReadError
         In one line: why the files cannot be read, or cannot be encoded.
     """
-    contents = _contents(paths)
+    contents = _contents(paths, pictures=True)
     options = ImageOptions(
         survey, pixel_scale_arcsec, None if bands is None else tuple(bands), zero_point
     )
     return _upload([find_image(contents, options)], contents, None)
+
+
+def bands_of(text: str) -> list[str]:
+    """Read ``g,r,z``, or ``grz`` where every band is one letter."""
+    named = [band for band in text.replace(",", " ").split() if band]
+    return list(named[0]) if len(named) == 1 and named[0].isalpha() and len(named[0]) < 6 else named
 
 
 def read_spectrum_file(
@@ -163,10 +172,10 @@ def read_xp_file(path: Path, *, source_id: str | None = None) -> Upload:
     return _upload(find_xp(contents[0]), contents, source_id)
 
 
-def _contents(paths: Sequence[Path]) -> list[Content]:
+def _contents(paths: Sequence[Path], *, pictures: bool = False) -> list[Content]:
     if not paths:
         raise ReadError("no file was given")
-    return [read_content(Path(path)) for path in paths]
+    return [read_content(Path(path), pictures=pictures) for path in paths]
 
 
 def _upload(

@@ -24,6 +24,7 @@ from indexer.readers.messages import one_line
 from indexer.readers.object_ids import object_id_text
 from indexer.readers.records import Partition, Record, Reject
 from indexer.readers.sky import on_the_sky
+from indexer.remote import Files
 from indexer.vector_releases import NUMBER, STEM, BroughtVectors
 
 __all__ = ["BLOCK_ROWS", "VectorBlock", "read_vectors", "table_beside"]
@@ -78,7 +79,7 @@ def table_beside(array: str, brought: BroughtVectors) -> str:
 
 
 def read_vectors(
-    root: Path, release: ReleaseManifest, partition: Partition
+    root: Files, release: ReleaseManifest, partition: Partition
 ) -> Iterator[VectorBlock]:
     """Read one file of vectors, in row order.
 
@@ -108,7 +109,7 @@ def read_vectors(
 
 
 def _of_parquet(
-    root: Path, release: ReleaseManifest, brought: BroughtVectors, name: str
+    root: Files, release: ReleaseManifest, brought: BroughtVectors, name: str
 ) -> Iterator[VectorBlock]:
     with _opened(root / name) as file:
         schema = file.schema_arrow
@@ -127,7 +128,7 @@ def _of_parquet(
 
 
 def _of_array(
-    root: Path, release: ReleaseManifest, brought: BroughtVectors, partition: Partition
+    root: Files, release: ReleaseManifest, brought: BroughtVectors, partition: Partition
 ) -> Iterator[VectorBlock]:
     name, beside = partition.files
     array = np.load(root / name, mmap_mode="r", allow_pickle=False)

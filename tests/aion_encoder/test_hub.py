@@ -64,7 +64,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[dict[str, An
         ),
         (
             _http(errors.HfHubHTTPError),
-            "could not be fetched from the Hub: HfHubHTTPError: refused",
+            r"was refused by the Hub \(401\): the token of HF_TOKEN",
         ),
         (
             ConnectionError("no route"),

@@ -43,6 +43,15 @@ def test_that_padding_is_invisible(
         np.testing.assert_array_equal(tokens, _raw(codec, spectrum, kind))
 
 
+def test_that_what_only_decodes_is_not_held(tiny: Encoder, tiny_directory: Path) -> None:
+    for folder in ("image", "spectrum"):
+        held = sum(each.numel() for each in tiny.tokenizer._codecs[folder].parameters())
+        whole: Any = load_codec(tiny_directory, folder)
+        decodes = whole.model.decoder_layers if folder == "image" else whole.decoder
+        total = sum(each.numel() for each in whole.parameters())
+        assert held == total - sum(each.numel() for each in decodes.parameters()) < total
+
+
 def test_that_much_padding_is_invisible(
     tiny_directory: Path, make_spectrum: Callable[..., Spectrum]
 ) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
 
 from indexer import (
@@ -120,13 +121,24 @@ def invented_understood(size: int = 640, **changes: Any) -> Understood:
     return replace(told, **changes)
 
 
+def invented_segment() -> SimpleNamespace:
+    """Return what is counted of a segment: three objects of one cell, two refused."""
+    reasons = ["all pixels are masked", "all pixels are masked", "no redshift"]
+    return SimpleNamespace(
+        info=SimpleNamespace(placed=3),
+        rows=pa.table({"object_class": ["QSO", "GALAXY", ""]}),
+        column={"healpix_29": np.array([7, 8, 9])}.__getitem__,
+        rejects=pa.table({"reason": reasons, "modality": ["", "", "xp"]}),
+    )
+
+
 class FakeSearcher:
     """Answers like a `Searcher`, and remembers what it was asked.
 
     Attributes
     ----------
-    searched_in
-        Space of every search.
+    searched_in, queries
+        Space of every search, and what was asked.
     native
         Whether its index has the space `spectrum_native`.
     spectrum_px
@@ -136,11 +148,23 @@ class FakeSearcher:
     def __init__(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.searched_in: list[str] = []
+        self.queries: list[Query] = []
         self.native = True
         self.spectrum_px = 640
         releases = {
             name: SimpleNamespace(
-                title=f"{name}, invented", simulated=True, indexed=600, vectors={kind: 600}
+                title=f"{name}, invented",
+                simulated=True,
+                indexed=600,
+                read=603,
+                rejected=3,
+                vectors={kind: 600},
+                licence="MIT (invented)",
+                homepage="",
+                acknowledgement="",
+                citation="",
+                magnitude_band="r",
+                links=(),
             )
             for name, kind in MODALITIES.items()
         }
@@ -148,12 +172,24 @@ class FakeSearcher:
             index_id="0123456789abcdef",
             manifest=SimpleNamespace(name="demo", title="A simulated sky"),
             created="2026-11-23T00:00:00Z",
-            encoder=SimpleNamespace(repository="aion-demo", revision="v1", digest="ab" * 8),
+            encoder=SimpleNamespace(
+                repository="aion-demo", revision="v1", digest="ab" * 8, pooling="learned", dim=192
+            ),
+            generation=1,
+            software="aion-search 0.1.0",
+            spaces=dict.fromkeys(["image", "spectrum", "xp"]),
             releases=releases,
             notes=(),
             links=(SimpleNamespace(releases=("demo-desi", "demo-hsc"), count=420),),
         )
-        self.index = SimpleNamespace(info=info, heads_facts=FACTS)
+        segments = dict.fromkeys(releases, invented_segment())
+        self.index = SimpleNamespace(
+            info=info,
+            heads_facts=FACTS,
+            releases=tuple(releases),
+            segments=segments,
+            segment=segments.__getitem__,
+        )
         self.verdict: dict[str, Any] = VERDICT
 
     def random_keys(self, n: int, seed: int) -> list[str]:
@@ -169,7 +205,17 @@ class FakeSearcher:
         return [] if key.startswith("demo-gaia") else ["demo-gaia:44"]
 
     def object(self, key: str) -> dict[str, Any]:
-        return {"key": key, "links": [{"label": "Legacy viewer", "url": LINK}]}
+        links = [{"label": "Legacy viewer", "url": LINK}]
+        kind = "QSO" if key.endswith(("1", "2")) else "GALAXY"
+        return {"key": key, "magnitude": 18.25, "links": links, "object_class": kind}
+
+    def vector(self, query: Query, modality: str) -> np.ndarray:
+        assert modality in query.modalities
+        return np.array([0.6, 0.8], np.float32)
+
+    def columns(self) -> dict[str, str]:
+        kinds = {"redshift": "number", "magnitude": "number", "redshift_ok": "flag"}
+        return {**kinds, "object_class": "text", "seeing": "number"}
 
     def query_text(self, text: str) -> Query:
         self.asked.append(("text", text))
@@ -233,13 +279,19 @@ class FakeSearcher:
         to = options.to or query.modality
         if to == "photometry":
             raise SearchError("this index holds no photometry")
+        if "nonsense" in options.filters.text:
+            raise QueryError("this index has no column 'nonsense'; filters know redshift")
         if query.space and options.bridge == "aligned" and to != query.modality:
             raise SearchError(f"the space {query.space!r} is not aligned with {to}")
         bridge = "same"
         if to != query.modality:
             bridge = "aligned" if options.bridge == "auto" else options.bridge
         self.searched_in.append(query.home)
+        self.queries.append(query)
         hits = invented_hits(query, options.k, to, bridge)
+        if options.fold_duplicates:
+            folded_keys = np.full(len(hits), "demo-sdss:1;demo-sdss:2")
+            hits = replace(hits, folded=np.full(len(hits), 2), folded_keys=folded_keys)
         return replace(hits, receipt={**hits.receipt, "verdict": self.verdict})
 
 

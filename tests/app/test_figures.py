@@ -5,6 +5,7 @@ import pytest
 
 from app.drawing import Curve
 from app.figures import distribution_figure, spectra_figure
+from app.spectra_view import Named, View
 from tests.app.fakes import invented_number
 
 
@@ -13,17 +14,34 @@ def curve(level):
 
 
 def test_query_lies_over_the_neighbour_on_one_wavelength_axis():
-    figure = spectra_figure(curve(1.0), curve(50.0), neighbour_name="a:1", query_name="query")
+    figure = spectra_figure(Named("a:1", curve(1.0)), Named("query", curve(50.0)))
     assert [trace.name for trace in figure.data] == ["a:1", "query"]
     assert figure.layout.xaxis.title.text == "Observed wavelength (Å)"
     assert np.median(figure.data[0].y) == pytest.approx(1.0)
     assert np.allclose(figure.data[0].y, figure.data[1].y)
 
 
-@pytest.mark.parametrize("query", [None, Curve(np.array([]), np.array([]))])
+@pytest.mark.parametrize("query", [None, Named("query", Curve(np.array([]), np.array([])))])
 def test_a_query_without_a_spectrum_is_left_out(query):
-    figure = spectra_figure(curve(1.0), query, neighbour_name="a:1", query_name="query")
+    figure = spectra_figure(Named("a:1", curve(1.0)), query)
     assert [trace.name for trace in figure.data] == ["a:1"]
+
+
+def test_in_the_rest_frame_each_spectrum_has_its_own_redshift_and_lines_stand_still():
+    near, far = Named("a:1", curve(1.0), 0.1), Named("query", curve(1.0), 1.0)
+    figure = spectra_figure(near, far, View(rest=True, lines=True))
+    assert figure.layout.xaxis.title.text == "Rest wavelength (Å)"
+    assert figure.data[0].x[0] == pytest.approx(3600.0 / 1.1)
+    assert figure.data[1].x[0] == pytest.approx(1800.0)
+    places = {shape.name: shape.x0 for shape in figure.layout.shapes}
+    assert places["Hα"] == 6564.61
+    observed = spectra_figure(near, far, View(lines=True))
+    places = {shape.name: shape.x0 for shape in observed.layout.shapes}
+    assert places["Hα"] == pytest.approx(1.1 * 6564.61)
+    assert "Lyα" not in places
+    assert [note.text for note in observed.layout.annotations] == list(
+        shape.name for shape in observed.layout.shapes
+    )
 
 
 def test_neighbours_stand_as_high_as_they_weigh_and_intervals_are_shaded():

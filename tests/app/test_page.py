@@ -1,33 +1,15 @@
 """The page as a person uses it, without a browser: controls in, elements out."""
 
-from html import unescape
-from types import SimpleNamespace
-
 import pytest
 
 from app import resources
 from app.reconstructions import LONG_PX
-from app.state import BRIDGE, CHOSEN, COUNT, QUESTION, SPACE, TARGET
+from app.state import BRIDGE, COUNT, PROBE, QUESTION, SPACE, TARGET
 from app.widgets.properties import OPEN
-from indexer import IndexFormatError, ReadError, SeveralObjectsError
+from app.widgets.starters import EXAMPLE_CLASS
+from indexer import IndexFormatError, ReadError
 from tests.app.fakes import BIG_ID
-
-
-def text_of(page):
-    parts = [*page.markdown, *page.caption, *page.html, *page.error, *page.info, *page.warning]
-    return unescape("\n".join(str(part.value) for part in parts))
-
-
-def searches(searcher):
-    return [options for kind, options in searcher.asked if kind == "search"]
-
-
-def button(page, key):
-    return next(each for each in page.button if each.key == key)
-
-
-def more_like_this(page):
-    return [each for each in page.button if each.key.startswith("more:")]
+from tests.app.page_parts import button, more_like_this, searches, text_of
 
 
 def test_the_start_page_invites(page, searcher):
@@ -40,6 +22,16 @@ def test_the_start_page_invites(page, searcher):
     assert len(starters) >= 20
     assert len(page.file_uploader) == 2
     assert searches(searcher) == []
+
+
+def test_starters_of_one_class(page):
+    page.run()
+    page.session_state[EXAMPLE_CLASS] = "QSO"
+    page.run()
+    assert not page.exception
+    starters = [each.key for each in page.button if each.key.startswith("start:")]
+    assert len(starters) >= 20
+    assert all(key.endswith(("1", "2")) for key in starters)
 
 
 def test_other_examples_can_be_asked_for(page):
@@ -80,6 +72,40 @@ def test_a_neighbour_becomes_the_next_question(page, searcher):
     page.run()
     assert searcher.asked[-2] == ("text", first.key.removeprefix("more:"))
     assert page.query_params["q"] == first.key.removeprefix("more:")
+
+
+def test_neighbours_become_examples_for_and_against(page, searcher):
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    first = more_like_this(page)[0].key.removeprefix("more:")
+    button(page, f"also:{first}").click().run()
+    second = more_like_this(page)[0].key.removeprefix("more:")
+    button(page, f"against:{second}").click().run()
+    assert not page.exception
+    assert (page.query_params["also"], page.query_params["not"]) == (first, second)
+    examples = searcher.queries[-1].examples
+    assert [each.key for each in examples.positives] == ["demo-desi:5", first]
+    assert [each.key for each in examples.negatives] == [second]
+    assert examples.method == "mean"
+    page.toggle(key=PROBE).set_value(True).run()
+    assert searcher.queries[-1].examples.method == "probe"
+    button(page, f"unmark:{second}").click().run()
+    assert "not" not in page.query_params
+    assert searcher.queries[-1].examples.method == "mean"
+    more_like_this(page)[0].click().run()
+    assert searcher.queries[-1].examples is None
+    assert "also" not in page.query_params
+
+
+def test_an_example_that_is_not_there_is_left_out_and_said(page, searcher):
+    page.query_params["q"] = "demo-desi:5"
+    page.query_params["also"] = "nonsense:1,demo-desi:6"
+    page.query_params["not"] = "demo-hsc:7"
+    page.run()
+    assert not page.exception
+    assert "“nonsense:1” was left out: nothing in this index is called" in page.warning[0].value
+    assert "examples must have a modality in common" in page.warning[1].value
+    assert len(more_like_this(page)) == 12
 
 
 def test_the_address_restores_everything(page, searcher):
@@ -157,113 +183,13 @@ def test_an_ambiguous_identifier_offers_its_candidates(page):
     assert "nearest spectra" in text_of(page)
 
 
-@pytest.fixture
-def readers(monkeypatch):
-    """Readers that believe every file; a name with 'bad' in it is refused, 'xp' is no spectrum."""
-
-    def reader(kind):
-        def read(paths, target_id=None, source_id=None):
-            chosen = target_id or source_id
-            path = paths[0] if isinstance(paths, list) else paths
-            if "bad" in path.name or (kind == "spectrum" and "xp" in path.name):
-                raise ReadError(f"{path.name}: this is no {kind}")
-            if "several" in path.name and chosen is None:
-                raise SeveralObjectsError(
-                    f"{path.name}: the file holds 2 objects, choose one of 11, 12", ("11", "12")
-                )
-            assert path.read_bytes() == b"content"
-            return SimpleNamespace(kind=kind, file_name=path.name, chosen=chosen)
-
-        return read
-
-    monkeypatch.setattr(resources, "read_image_file", reader("image"))
-    monkeypatch.setattr(resources, "read_spectrum_file", reader("spectrum"))
-    monkeypatch.setattr(resources, "read_xp_file", reader("xp"))
-
-
-@pytest.mark.parametrize(
-    ("uploader", "name", "found"),
-    [
-        (0, "galaxy.fits", "nearest images"),
-        (1, "spec.fits", "nearest spectra"),
-        (1, "xp.csv", "nearest Gaia XP spectra"),
-    ],
-)
-def test_a_file_is_a_question(page, readers, uploader, name, found):
-    page.query_params["q"] = "demo-hsc:7"
-    page.run()
-    page.file_uploader[uploader].upload(name, b"content")
-    page.run()
-    assert not page.exception
-    assert found in text_of(page)
-    assert name in text_of(page)
-    assert "vacuum wavelengths" in text_of(page)
-    assert page.text_input(key=QUESTION).value == ""
-    assert "q" not in page.query_params
-
-
-def test_a_neighbour_of_a_file_takes_its_place(page, readers):
-    page.run()
-    page.file_uploader[1].upload("spec.fits", b"content")
-    page.run()
-    first = more_like_this(page)[0]
-    first.click()
-    page.run()
-    assert page.text_input(key=QUESTION).value == first.key.removeprefix("more:")
-    assert not page.file_uploader[1].value
-    assert "spec.fits" not in text_of(page)
-
-
-def test_a_file_is_encoded_once(page, searcher, readers):
-    page.run()
-    page.file_uploader[1].upload("spec.fits", b"content")
-    page.run()
-    page.number_input(key=COUNT).set_value(3).run()
-    assert len(more_like_this(page)) == 3
-    assert [kind for kind, _ in searcher.asked].count("upload") == 1
-
-
-def test_a_file_that_cannot_be_read_is_refused_in_words(page, readers):
-    page.run()
-    page.file_uploader[0].upload("bad.fits", b"content")
-    page.run()
-    assert "bad.fits: this is no image" in page.error[0].value
-    assert not page.exception
-
-
-@pytest.mark.parametrize("by_click", [True, False])
-@pytest.mark.parametrize("name", ["several.fits", "several-xp.fits"])
-def test_an_object_of_a_file_that_holds_several_can_be_chosen(
-    page, searcher, readers, name, by_click
-):
-    page.run()
-    page.file_uploader[1].upload(name, b"content")
-    page.run()
-    assert "choose one of 11, 12" in page.info[0].value
-    if by_click:
-        button(page, "candidate:12").click()
-        page.run()
-    else:
-        page.text_input(key=CHOSEN).set_value("12").run()
-    assert not page.info
-    assert "nearest" in text_of(page)
-    uploads = [upload for kind, upload in searcher.asked if kind == "upload"]
-    assert uploads[-1].chosen == "12"
-
-
-def test_a_name_cannot_lead_out_of_the_folder(page, readers, tmp_path):
-    page.run()
-    page.file_uploader[1].upload("../../../etc/spec.fits", b"content")
-    page.run()
-    assert not page.exception
-    assert "nearest spectra" in text_of(page)
-
-
-def test_downloads_are_offered_in_four_formats(page):
+def test_a_list_is_taken_away_in_every_format_with_whom_to_cite(page):
     page.query_params["q"] = "demo-desi:5"
     page.run()
     labels = [each.label for each in page.get("download_button")]
-    assert labels == ["CSV", "FITS", "VOTable", "Parquet"]
+    lists = ["CSV", "ECSV", "FITS", "VOTable", "Parquet", "JSON", "DS9 regions"]
+    assert labels == [*lists, "All in one ZIP", "BibTeX", "Acknowledgements", "Receipt"]
+    assert "For your paper: demo-desi, demo-sdss" in text_of(page)
 
 
 def test_a_hundred_neighbours(page):
@@ -275,7 +201,7 @@ def test_a_hundred_neighbours(page):
 
 
 def test_without_an_index_the_page_says_how_to_build_one(page, monkeypatch):
-    def refuse(path, weights=None):
+    def refuse(path, **_):
         raise IndexFormatError("there is no index.json")
 
     monkeypatch.setattr(resources, "open_searcher", refuse)

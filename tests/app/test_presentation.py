@@ -10,6 +10,7 @@ from app.presentation import (
     bridge_words,
     cards,
     count_words,
+    demonstration_words,
     encoder_words,
     facts_words,
     headline,
@@ -137,3 +138,15 @@ def test_scores_without_calibration_still_show(query):
     card = cards(hits)[0]
     assert card.percentile == ""
     assert card.percentile_title == "Cosine similarity 0.980"
+
+
+def test_what_is_a_demonstration_is_said():
+    info = FakeSearcher().index.info
+    assert demonstration_words(info).startswith("Simulated, and never observed: the whole sky.")
+    assert "not from AION-1" in demonstration_words(info)
+    for name, release in info.releases.items():
+        release.simulated = name == "demo-hsc"
+    info.encoder.repository = "polymathic-ai/aion-base"
+    assert demonstration_words(info) == "Simulated, and never observed: demo-hsc."
+    info.releases["demo-hsc"].simulated = False
+    assert demonstration_words(info) == ""

@@ -46,7 +46,7 @@ def server(index_dir, tmp_path_factory):
         port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
     environment = os.environ | {"AION_SEARCH_INDEX": str(index_dir)}
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py"]
+    command = [sys.executable, "-m", "streamlit", "run", "app/asgi.py"]
     options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -90,7 +90,7 @@ def test_identifier_neighbour_address_and_download(page, server, searcher):
 
     page.get_by_role("button", name="Download", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
     assert [row["object_id"] for row in rows] == shown
     page.keyboard.press("Escape")

@@ -15,7 +15,8 @@ import numpy as np
 from aion_encoder.fake import open_fake_encoder
 from aion_encoder.observations import GaiaXp, Image, Observation, Spectrum
 from aion_encoder.universal_spectra import NativeSpectrum
-from indexer.manifests import IgnoredFiles, Manifest, ReleaseManifest
+from indexer.manifest_parts import IgnoredFiles
+from indexer.manifests import Manifest, ReleaseManifest
 from indexer.native_releases import NativeSpectra
 from indexer.readers.records import Partition, Record, Reject, standard_columns
 from indexer.tools import Tools

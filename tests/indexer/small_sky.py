@@ -24,7 +24,8 @@ import numpy as np
 from aion_encoder.observations import GaiaXp, Image, Observation, Spectrum
 from indexer.build import build
 from indexer.identifiers import PlateMjdFiber, encode_spec_obj_id
-from indexer.manifests import LinkOut, Manifest, ReleaseManifest
+from indexer.manifest_parts import LinkOut
+from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.records import Partition, Record, Reject, standard_columns
 from indexer.tools import Tools
 from indexer.weights import open_weights

@@ -26,7 +26,7 @@ from tests.indexer.small_sky import (
     xp_of,
 )
 
-COMMANDS = ("plan", "build", "verify", "info", "search", "export")
+COMMANDS = ("plan", "build", "verify", "info", "search", "export", "encode-tokens")
 
 
 def run(*arguments: object) -> Result:
@@ -228,7 +228,7 @@ def test_what_the_encoder_refuses_is_refused_input(small_index: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "give exactly one of --object, --position, --image, --spectrum and --xp; got none"),
+        ([], "--object, --position, --name, --image, --spectrum and --xp; got none"),
         (["--object", "1", "--position", "1 2"], "got --object and --position"),
         (["--object", "1", "--radius", "3"], "--radius belongs to --position"),
         (["--position", "1 2", "--pixel-scale", "3"], "--pixel-scale belongs to --image"),

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from indexer.errors import ManifestError
-from indexer.manifests import LinkOut, Manifest, load_manifest
+from indexer.manifest_parts import LinkOut
+from indexer.manifests import Manifest, load_manifest
 
 MANIFESTS = Path(__file__).parents[2] / "data_manifests"
 

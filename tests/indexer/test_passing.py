@@ -159,7 +159,10 @@ def separations(ra, dec, ra0, dec0):
 def test_cones(index, centre, radius):
     ra, dec = positions(index)
     truth = separations(ra, dec, *centre) <= float(radius.removesuffix("deg")) * (1.0 + 1e-12)
-    np.testing.assert_array_equal(mask_of(index, f"cone({centre[0]},{centre[1]},{radius})"), truth)
+    place = f"({centre[0]},{centre[1]},{radius})"
+    np.testing.assert_array_equal(mask_of(index, f"cone{place}"), truth)
+    # Of an object without a position nobody knows where it is not.
+    np.testing.assert_array_equal(mask_of(index, f"away{place}"), ~truth & np.isfinite(ra))
 
 
 @pytest.mark.usefixtures("_blocks")

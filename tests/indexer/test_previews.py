@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as Picture
 
 from aion_encoder.observations import GaiaXp, Image, Photometry, Spectrum
-from indexer.manifests import PreviewSettings
+from indexer.manifest_parts import PreviewSettings
 from indexer.previews import Preview, PreviewFile, growing_previews, preview_of, preview_table
 
 BANDS = ("DES-G", "DES-R", "DES-I", "DES-Z")

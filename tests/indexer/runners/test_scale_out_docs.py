@@ -2,49 +2,36 @@
 
 import os
 import re
-import shlex
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-import click
 import pytest
 import yaml
+from documented import DOCS, blocks, commands, shell_blocks, taken
 
-from indexer.cli import main
 from indexer.runners.job_array import parse_slice
 
-PAGE = (Path(__file__).parents[3] / "docs" / "scale_out.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-SHELL = [text for kind, text in BLOCKS if kind in ("sh", "bash")]
-JOBS = [yaml.safe_load(text) for kind, text in BLOCKS if kind == "yaml"]
+PAGE = (DOCS / "scale_out.md").read_text()
+SHELL = shell_blocks(PAGE)
+JOBS = [yaml.safe_load(text) for kind, text in blocks(PAGE) if kind == "yaml"]
 CONTAINERS = [job["spec"]["template"]["spec"]["containers"][0] for job in JOBS]
 
 
-def commands() -> list[list[str]]:
-    """Return the arguments after ``python -m indexer`` of every command."""
-    texts = [text.replace("\\\n", " ") for text in SHELL]
-    texts += [each for container in CONTAINERS for each in container["args"]]
-    lines = re.findall(r"python -m indexer (.*)", "\n".join(texts))
-    # What a scheduler puts there is a number.
-    return [shlex.split(re.sub(r"\$\w+", "3", line).rstrip("& ")) for line in lines]
+COMMANDS = commands([*SHELL, *(each for one in CONTAINERS for each in one["args"])])
 
 
 def test_all_commands_are_found():
-    assert len(commands()) == PAGE.count("python -m indexer build ")
-    assert len(commands()) == 7
+    assert len(COMMANDS) == PAGE.count("python -m indexer build ")
+    assert len(COMMANDS) == 7
 
 
-@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
 def test_a_command_is_taken(arguments: list[str]):
-    context = click.Context(main)
-    name, command, rest = main.resolve_command(context, arguments)
-    assert command is not None
-    # Parses and checks everything, and runs nothing.
-    parsed = command.make_context(name, list(rest), parent=context)
-    if parsed.params["shard"] is not None:
-        parse_slice(parsed.params["shard"])
+    shard = taken(arguments).params["shard"]
+    if shard is not None:
+        parse_slice(shard)
 
 
 @pytest.mark.parametrize("text", SHELL)

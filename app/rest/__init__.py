@@ -1,0 +1,1 @@
+"""What `app.api` is made of: declarations, limits, problems, metrics, answers."""

@@ -1,0 +1,1 @@
+"""How fast a frozen AION-1 encodes, beside the official package in the same run."""

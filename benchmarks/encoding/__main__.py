@@ -1,0 +1,57 @@
+"""Measure encoding, and write its page."""
+
+from pathlib import Path
+
+import click
+
+from benchmarks.encoding.page import write_page
+from benchmarks.encoding.rates import measure_rates
+from benchmarks.encoding.whole import measure_whole
+from benchmarks.scale.results import RESULTS
+
+_PATH = click.Path(path_type=Path)
+
+folder_argument = click.argument("folder", type=_PATH)
+results_option = click.option("--results", type=_PATH, default=RESULTS, help="Folder of results.")
+
+
+@click.group(context_settings={"show_default": True})
+def main() -> None:
+    """Measure encoding on this machine's CPU. FOLDER keeps what is made for it."""
+
+
+@main.command()
+@folder_argument
+@results_option
+@click.option("--count", default=8, type=click.IntRange(1), help="Objects in a batch.")
+@click.option("--rounds", default=2, type=click.IntRange(1), help="The fastest one counts.")
+def rates(folder: Path, results: Path, count: int, rounds: int) -> None:
+    """Measure objects a second beside the official package."""
+    path = measure_rates(results, folder, count=count, rounds=rounds, announce=_said)
+    click.echo(f"written: {path}")
+
+
+@main.command()
+@folder_argument
+@results_option
+@click.option("--objects", default=60, type=click.IntRange(1), help="Of the simulated sky.")
+def whole(folder: Path, results: Path, objects: int) -> None:
+    """Measure reading, tokenizing, encoding and writing, and each alone."""
+    path = measure_whole(results, folder, objects=objects, announce=_said)
+    click.echo(f"written: {path}")
+
+
+@main.command()
+@results_option
+@click.option("--docs", type=_PATH, default=Path("docs"), help="Where to.")
+def page(results: Path, docs: Path) -> None:
+    """Write encoding.md."""
+    click.echo(f"written: {write_page(results, docs)}")
+
+
+def _said(text: str) -> None:
+    click.echo(text, err=True)
+
+
+if __name__ == "__main__":
+    main()

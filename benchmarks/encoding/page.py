@@ -1,0 +1,152 @@
+"""docs/encoding.md from the files of results, and from nothing else.
+
+``python -m benchmarks.encoding page``
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.encoding.made_up import KINDS
+from benchmarks.quality_page import table_of
+from benchmarks.scale.budgets import Verdict, compared, read_budgets
+from benchmarks.scale.results import fact_lines, read_results
+from indexer.durable import replacing
+
+__all__ = ["BUDGETS", "RESULT_NAMES", "page", "write_page"]
+
+Results = Mapping[str, Mapping[str, Any]]
+
+BUDGETS = Path(__file__).parent / "budgets.toml"
+RESULT_NAMES = ("encoding-cpu", "encoding-whole", "encoding-gpu")
+
+_NONE = "–"
+_TITLES = {
+    "package": "the package",
+    "float32": "this encoder",
+    "bfloat16": "this encoder, `autocast=True`",
+}
+
+
+def page(results: Results) -> str:
+    """Return the page in Markdown."""
+    lines = [
+        "# Encoding: how fast, and how faithful",
+        "",
+        "Written by `python -m benchmarks.encoding page` from the files `encoding-*.json` in",
+        "`benchmarks/results`; do not edit. `make bench-encode` measures, in a few minutes on a",
+        "free machine.",
+    ]
+    if "encoding-cpu" in results:
+        lines += ["", *_beside_package(results["encoding-cpu"])]
+    if "encoding-whole" in results:
+        lines += ["", *_whole(results["encoding-whole"])]
+    lines += ["", "## On a GPU", ""]
+    if "encoding-gpu" in results:
+        lines += fact_lines(results["encoding-gpu"])
+    else:
+        lines += ["No GPU was at hand, so nothing here says how fast one is."]
+    return "\n".join([*lines, "", *_budgets(results)]) + "\n"
+
+
+def write_page(results: Path, docs: Path) -> Path:
+    """Write the file, and return it."""
+    path = docs / "encoding.md"
+    text = page(read_results(results, RESULT_NAMES))
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
+
+
+def _beside_package(document: Mapping[str, Any]) -> list[str]:
+    measures = document["measures"]
+    hardware = "multiplies" if document["bfloat16_in_hardware"] else "does not multiply"
+    rows = []
+    for modality in KINDS:
+        for name, title in _TITLES.items():
+
+            def told(key: str, form: str, of: str = f"cpu.{modality}.{name}") -> str:
+                return format(measures[f"{of}.{key}"], form) if f"{of}.{key}" in measures else _NONE
+
+            rows.append(
+                (
+                    modality,
+                    title,
+                    told("per_s", ".2f"),
+                    told("ratio_to_package", ".2f"),
+                    _gigabytes(measures[f"cpu.{modality}.{name}.peak_bytes"]),
+                    told("tokens_agree", ".4%"),
+                    told("least_cosine", ".6f"),
+                )
+            )
+    header = ("modality", "system", "objects a second", "ratio", "peak GB", "same tokens", "cosine")
+    return [
+        "## On a CPU, beside the package",
+        "",
+        *fact_lines(document),
+        f"- threads: {document['threads']}; the CPU {hardware} bfloat16 matrices in hardware",
+        f"- batch: the same {document['objects']} objects of each modality, {document['rounds']}",
+        "  rounds in turns, the fastest one of each system",
+        "- weights: random, AION-1-Base with 12 blocks of 768 dimensions; tokenizers as large as",
+        "  the package makes them (pictures: 512 channels, four units a level; spectra: 3, 3, 9, 3",
+        "  blocks up to 512 channels)",
+        "",
+        *table_of(header, rows),
+        "",
+        "Rates are objects a second of CPU time, so that other work does not count. *The package*",
+        "is `CodecManager.encode`, then `AION.encode` with the number of tokens that there are, as",
+        "its documentation shows; it keeps gradients there. *Peak* is above the weights. *Cosine*",
+        "is the least between a vector and the package's mean over its tokens.",
+    ]
+
+
+def _whole(document: Mapping[str, Any]) -> list[str]:
+    measures = document["measures"]
+    rows = [
+        (title, f"{measures[f'{name}.per_s']:,.1f}")
+        for name, title in (
+            ("reader", "reading alone"),
+            ("encoder", "tokenizing and encoding alone"),
+            ("whole", "reading, tokenizing, encoding, previews and writing"),
+        )
+    ]
+    return [
+        "## From files to vectors",
+        "",
+        *fact_lines(document),
+        f"- sky: {document['objects']:,} observations of the simulated five surveys in",
+        f"  {document['files']:,} files, bundled weights, one process",
+        "",
+        *table_of(("step", "observations a second of CPU time"), rows),
+        "",
+        f"All together takes {measures['whole.over_slower']:.1%} more CPU time than the slower of",
+        f"the two alone. Memory above the weights: {_gigabytes(measures['memory.peak_bytes'])} GB",
+        "at most; the largest amount held between two files changed by",
+        f"{measures['memory.growth_bytes'] / 1e6:.1f} MB from their first half to their second.",
+    ]
+
+
+def _gigabytes(count: float) -> str:
+    return f"{count / 1e9:.2f}"
+
+
+def _budgets(results: Results) -> list[str]:
+    rows = [
+        (
+            f"`{each.budget.measure}`",
+            f"{each.budget.bound.replace('_', ' ')} {each.budget.value:g}",
+            _NONE if each.got is None else f"{each.got:g}",
+            _said(each),
+            each.budget.why,
+        )
+        for each in compared(read_budgets(BUDGETS), results)
+    ]
+    header = ("measure", "must be", "is", "", "what for")
+    return ["## Budgets", "", *table_of(header, rows)]
+
+
+def _said(verdict: Verdict) -> str:
+    if verdict.got is None:
+        on_gpu = verdict.budget.benchmark == "encoding-gpu"
+        return "no GPU was at hand" if on_gpu else "not measured"
+    return "met" if verdict.met else "**missed**"

@@ -1,0 +1,111 @@
+"""Reading, tokenizing, encoding and writing of a simulated sky, and reading and encoding alone."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from aion_encoder.observations import Observation
+from benchmarks.memory import anonymous_bytes, peak
+from benchmarks.scale.results import write_results
+from indexer.encode import BATCH_OBSERVATIONS
+from indexer.encoding import encode
+from indexer.manifests import Manifest, load_manifest
+from indexer.plan import plan
+from indexer.readers import Reject, read_partition
+from indexer.tools import EncoderLike, Tools
+
+__all__ = ["measure_whole"]
+
+_MANIFEST = Path(__file__).parents[2] / "data_manifests" / "demo.toml"
+_SEED = 7
+
+
+def measure_whole(
+    results: Path, folder: Path, *, objects: int, announce: Callable[[str], None]
+) -> Path:
+    """Encode a sky with the bundled weights, and write ``encoding-whole.json``.
+
+    Times are CPU time of one process; what would overlap on the clock is added up.
+
+    Parameters
+    ----------
+    results
+        Folder of the file.
+    folder
+        Where the sky is kept.
+    objects
+        Its sources.
+    """
+    import torch
+
+    from aion_encoder import open_encoder
+    from demo_sky import write_sky
+
+    sky = folder / f"sky-{objects}"
+    if not (sky / "labels.parquet").exists():
+        announce("writing the sky")
+        shutil.rmtree(sky, ignore_errors=True)
+        write_sky(sky, objects, _SEED)
+    manifest = load_manifest(_MANIFEST, root=sky)
+    announce("reading alone")
+    began = time.process_time()
+    observations = list(_read(manifest))
+    reader_s = time.process_time() - began
+    announce("encoding alone")
+    encoder = open_encoder("demo", device="cpu")
+    encoder.encode([(each,) for each in observations[:2]])
+    began = time.process_time()
+    for start in range(0, len(observations), BATCH_OBSERVATIONS):
+        encoder.encode([(each,) for each in observations[start : start + BATCH_OBSERVATIONS]])
+    encoder_s = time.process_time() - began
+    count = len(observations)
+    del observations, encoder
+    announce("reading, encoding and writing")
+    index = folder / "index"
+    shutil.rmtree(index, ignore_errors=True)
+    held: list[int] = []
+    opened = open_encoder("demo", device="cpu")
+    with peak() as seen:
+        began = time.process_time()
+        done = encode(
+            manifest,
+            index,
+            native_weights="none",
+            progress=lambda _done, _total: held.append(anonymous_bytes()),
+            tools=_tools(opened),
+        )
+        whole_s = time.process_time() - began
+        most = seen.bytes
+    shutil.rmtree(index)
+    middle = len(held) // 2
+    measures = {
+        "reader.per_s": round(count / reader_s, 2),
+        "encoder.per_s": round(count / encoder_s, 2),
+        "whole.per_s": round(done.indexed / whole_s, 2),
+        "whole.over_slower": round(whole_s / max(reader_s, encoder_s) - 1.0, 4),
+        "memory.peak_bytes": most,
+        "memory.growth_bytes": max(held[middle:]) - max(held[:middle]),
+    }
+    return write_results(
+        results,
+        "encoding-whole",
+        seed=_SEED,
+        versions={"torch": torch.__version__},
+        objects=count,
+        files=len(held) - 1,
+        threads=torch.get_num_threads(),
+        measures=measures,
+    )
+
+
+def _read(manifest: Manifest) -> Iterator[Observation]:
+    for each in plan(manifest, Tools()).releases:
+        for partition in each.partitions:
+            for record in read_partition(manifest, each.release, partition):
+                if not isinstance(record, Reject):
+                    yield from record.observations
+
+
+def _tools(encoder: EncoderLike) -> Tools:
+    return Tools(open_encoder=lambda _weights: encoder)

@@ -1,0 +1,131 @@
+"""The page of encoding: made of small results, and the committed one of those committed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.encoding.made_up import KINDS, made_up
+from benchmarks.encoding.page import BUDGETS, RESULT_NAMES, page, write_page
+from benchmarks.encoding.rates import _told, _Turn
+from benchmarks.scale.budgets import read_budgets
+from benchmarks.scale.results import RESULTS, read_results
+from indexer.durable import write_json
+
+DOCS = Path(__file__).parents[2] / "docs"
+FACTS = {"machine": "an abacus", "load": 0.1, "cores": 2, "date": "2026-11-28", "seed": 1}
+OF_MODALITY = {
+    "ratio_to_package": 1.25,
+    "package.per_s": 0.5,
+    "package.peak_bytes": 3e9,
+    **{
+        f"{name}.{key}": value
+        for name, ratio in (("float32", 1.25), ("bfloat16", 2.5))
+        for key, value in {
+            "per_s": 0.5 * ratio,
+            "ratio_to_package": ratio,
+            "peak_bytes": 1.5e9,
+            "tokens_agree": 0.9999,
+            "least_cosine": 0.99995,
+        }.items()
+    },
+}
+GOLDEN = {
+    "encoding-cpu": {
+        **FACTS,
+        "objects": 8,
+        "rounds": 2,
+        "threads": 1,
+        "bfloat16_in_hardware": True,
+        "measures": {
+            f"cpu.{modality}.{key}": value
+            for modality in KINDS
+            for key, value in OF_MODALITY.items()
+        },
+    },
+    "encoding-whole": {
+        **FACTS,
+        "objects": 1200,
+        "files": 40,
+        "measures": {
+            "reader.per_s": 1500.0,
+            "encoder.per_s": 10.0,
+            "whole.per_s": 9.5,
+            "whole.over_slower": 0.0526,
+            "memory.peak_bytes": 4e8,
+            "memory.growth_bytes": -2e6,
+        },
+    },
+}
+
+
+def test_every_number_comes_to_its_place() -> None:
+    text = page(GOLDEN)
+    for row in (
+        "| image | the package | 0.50 | – | 3.00 | – | – |",
+        "| spectrum | this encoder | 0.62 | 1.25 | 1.50 | 99.9900% | 0.999950 |",
+        "| xp | this encoder, `autocast=True` | 1.25 | 2.50 | 1.50 | 99.9900% | 0.999950 |",
+        "- threads: 1; the CPU multiplies bfloat16 matrices in hardware",
+        "- batch: the same 8 objects of each modality, 2",
+        "| reading alone | 1,500.0 |",
+        "All together takes 5.3% more CPU time than the slower of",
+        "-2.0 MB from their first half to their second.",
+        "| `cpu.image.ratio_to_package` | at least 1.3 | 1.25 | **missed** | pictures, against",
+        "| `cpu.image.bfloat16.ratio_to_package` | at least 1.3 | 2.5 | met |",
+        "| `whole.over_slower` | at most 0.15 | 0.0526 | met |",
+        "| `gpu.image.ratio_to_package` | at least 5 | – | no GPU was at hand |",
+        "No GPU was at hand, so nothing here says how fast one is.",
+    ):
+        assert row in text, row
+
+
+def test_a_page_can_be_made_of_nothing(tmp_path: Path) -> None:
+    text = page({})
+    assert "| `whole.over_slower` | at most 0.15 | – | not measured |" in text
+    assert "beside the package" not in text
+    for name, document in GOLDEN.items():
+        write_json(tmp_path / f"{name}.json", document)
+    assert write_page(tmp_path, tmp_path / "docs").read_text() == page(GOLDEN)
+
+
+def test_the_committed_page_is_what_the_committed_results_give() -> None:
+    found = read_results(RESULTS, RESULT_NAMES)
+    again = "python -m benchmarks.encoding page"
+    assert (DOCS / "encoding.md").read_text() == page(found), f"docs/encoding.md is old: {again}"
+
+
+def test_budgets_are_about_what_is_measured() -> None:
+    measured = {name: set(document["measures"]) for name, document in GOLDEN.items()}
+    for budget in read_budgets(BUDGETS):
+        assert budget.benchmark in RESULT_NAMES
+        if budget.benchmark in measured:
+            assert budget.measure in measured[budget.benchmark]
+
+
+def test_ratios_are_of_the_fastest_rounds() -> None:
+    tokens = {"tok_image": np.array([[1, 2, 3, 4]], np.uint16)}
+    other = {"tok_image": np.array([[1, 2, 3, 5]], np.uint16)}
+    one, turned = np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]])
+    turns = {
+        "package": [_Turn(tokens, one, 8.0, 70), _Turn(tokens, one, 6.0, 60)],
+        "float32": [_Turn(tokens, 2 * one, 4.0, 30), _Turn(tokens, one, 5.0, 40)],
+        "bfloat16": [_Turn(other, turned, 2.0, 20)],
+    }
+    told = _told(turns, 1)
+    assert told["package.per_s"] == pytest.approx(1 / 6, abs=1e-3)
+    assert (told["ratio_to_package"], told["float32.ratio_to_package"]) == (1.5, 1.5)
+    assert told["bfloat16.ratio_to_package"] == 3.0
+    assert (told["package.peak_bytes"], told["float32.peak_bytes"]) == (70, 40)
+    assert (told["float32.tokens_agree"], told["bfloat16.tokens_agree"]) == (1.0, 0.75)
+    assert told["float32.least_cosine"] == pytest.approx(1.0)
+    assert told["bfloat16.least_cosine"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("modality", KINDS)
+def test_observations_are_made_up_alike_and_each_another(modality: str) -> None:
+    two, again = (made_up(modality, 2, seed=3) for _ in range(2))
+    name = "bp" if modality == "xp" else "flux"
+    first, second = (np.asarray(getattr(each, name)) for each in two)
+    assert {each.modality for each in two} == {modality}
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(first, getattr(again[0], name))
