@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from app.table_files import TABLES
 from app.uploaded import written
 from indexer import QueryError, Searcher, SearchOptions
 from indexer.bulk_export import BulkSummary, export_neighbours
@@ -25,7 +26,7 @@ __all__ = [
 MOST_OBJECTS = 5_000
 """Objects of a list: answered in half a minute or so. The command line has no limit."""
 
-FORMATS = {"CSV": "csv", "ECSV": "ecsv", "FITS": "fits", "VOTable": "vot", "Parquet": "parquet"}
+FORMATS = {kind.title: kind.suffix for kind in TABLES}
 
 Told = Callable[[int, int], None]
 

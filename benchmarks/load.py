@@ -36,6 +36,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks.memory import anonymous_bytes
 from benchmarks.search_latency import machine
 from indexer.durable import write_json
 from indexer.search import open_searcher
@@ -68,14 +69,6 @@ class Seen:
     def done(self) -> int:
         """Answers."""
         return sum(map(len, self.seconds.values())) + len(self.errors)
-
-
-def memory_of(pid: int) -> int:
-    """Return the anonymous resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return 1024 * int(line.split()[1])
-    raise RuntimeError("memory can be measured on Linux only")
 
 
 @contextmanager
@@ -163,7 +156,7 @@ async def person(
             else:
                 seen.seconds[kind].append(time.perf_counter() - began)
             if seen.done % seen.every == 0:
-                seen.memory.append((seen.done, memory_of(pid)))
+                seen.memory.append((seen.done, anonymous_bytes(pid)))
             await asyncio.sleep(rng.expovariate(1.0 / think_s))
 
 

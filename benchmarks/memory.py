@@ -20,9 +20,9 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def anonymous_bytes() -> int:
-    """Return the resident anonymous memory of this process."""
-    return _status("RssAnon")
+def anonymous_bytes(pid: int | None = None) -> int:
+    """Return the resident anonymous memory of a process; by default of this one."""
+    return _status("RssAnon", pid)
 
 
 def mapped_bytes() -> int:
@@ -30,12 +30,13 @@ def mapped_bytes() -> int:
     return _status("RssFile")
 
 
-def _status(name: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
+def _status(name: str, pid: int | None = None) -> int:
+    path = Path("/proc", "self" if pid is None else str(pid), "status")
+    for line in path.read_text().splitlines():
         key, _, value = line.partition(":")
         if key == name:
             return 1024 * int(value.split()[0])
-    raise RuntimeError(f"/proc/self/status has no {name}: memory can be measured on Linux only")
+    raise RuntimeError(f"{path} has no {name}: memory can be measured on Linux only")
 
 
 class Peak:

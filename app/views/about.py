@@ -9,10 +9,8 @@ from app.list_figures import coverage_figure
 from app.markup import query_html, table_html
 from app.presentation import demonstration_words, index_sentence
 from app.settings import read_settings
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
-from app.widgets.problems import draw_index_missing
-from indexer import IndexerError, Searcher
+from app.widgets.opening import open_page
+from indexer import Searcher
 from indexer.citations import acknowledgements, bibtex
 from indexer.coverage import COVERAGE_ORDER
 
@@ -21,16 +19,11 @@ EVERYTHING = "Every release"
 
 def draw() -> None:
     """Draw the page."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
     index = searcher.index
     info = index.info
-    draw_masthead(info)
     demonstration = demonstration_words(info)
     if demonstration:
         st.warning(f"This is a demonstration. {demonstration}", icon=":material/science:")

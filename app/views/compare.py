@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from app import resources
 from app.address import MAX_QUESTION
 from app.comparison import differences
 from app.markup import links_html, picture_html, query_html, safe_link
@@ -15,10 +14,9 @@ from app.presentation import (
 )
 from app.settings import read_settings
 from app.spectra_view import Named
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
+from app.widgets.opening import open_page
 from app.widgets.pictures import curve_of, source_of
-from app.widgets.problems import draw_index_missing, draw_problem
+from app.widgets.problems import draw_problem
 from app.widgets.spectra import draw_spectra
 from indexer import IndexerError, Query, Searcher
 
@@ -27,14 +25,9 @@ SIDES = {"a": "One object", "b": "Another object"}
 
 def draw() -> None:
     """Draw both objects, their spectra over each other, and how alike they are."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
-    draw_masthead(searcher.index.info)
     found = {}
     for column, (side, title) in zip(st.columns(2, gap="medium"), SIDES.items(), strict=True):
         with column:

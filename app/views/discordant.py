@@ -9,10 +9,10 @@ from app import resources
 from app.markup import picture_html
 from app.presentation import class_words, redshift_words
 from app.settings import read_settings
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
+from app.table_files import JSON, TABLES
+from app.widgets.opening import open_page
 from app.widgets.pictures import source_of
-from app.widgets.problems import draw_index_missing, draw_problem
+from app.widgets.problems import draw_problem
 from indexer import IndexerError, Searcher
 from indexer.discordant import Discordants
 from indexer.discordant_table import render_discordant
@@ -26,24 +26,15 @@ spectra. The score is 0 where both agree and 1 where the picture could belong to
 Blends, lenses, active nuclei and wrong redshifts are among the first; so is whatever a model sees
 badly. How far this brings them to the top is measured (`docs/quality.md`).
 """
-FORMATS = {
-    "CSV": ("csv", "csv", "text/csv"),
-    "VOTable": ("votable", "vot", "application/x-votable+xml"),
-    "JSON": ("json", "json", "application/json"),
-}
+FORMATS = ("csv", "votable")
 COMPARE_PAGE = "views/compare.py"
 
 
 def draw() -> None:
     """Draw the page."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
-    draw_masthead(searcher.index.info)
     st.markdown("#### Discordant sources", anchors=False)
     st.markdown(WHAT)
     try:
@@ -53,15 +44,15 @@ def draw() -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.caption(f"{len(found):,} sources were compared.", width="stretch")
-        for title, (name, suffix, media_type) in FORMATS.items():
+        for each in (*(kind for kind in TABLES if kind.form in FORMATS), JSON):
             st.download_button(
-                title,
-                data=partial(render_discordant, found.first(1_000), name),
-                file_name=f"discordant.{suffix}",
-                mime=media_type,
+                each.title,
+                data=partial(render_discordant, found.first(1_000), each.form),
+                file_name=f"discordant.{each.suffix}",
+                mime=each.media_type,
                 on_click="ignore",
                 icon=":material/download:",
-                key=f"discordant:{suffix}",
+                key=f"discordant:{each.suffix}",
                 help="The thousand most discordant",
             )
     count = min(int(st.session_state.get(COUNT, FIRST)), len(found))

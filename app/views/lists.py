@@ -4,7 +4,6 @@ import time
 
 import streamlit as st
 
-from app import resources
 from app.lists import (
     FORMATS,
     MOST_OBJECTS,
@@ -16,9 +15,9 @@ from app.lists import (
 from app.markup import table_html
 from app.presentation import MODALITY_TITLES, modalities_in
 from app.settings import read_settings
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
-from app.widgets.problems import draw_index_missing, draw_problem
+from app.table_files import TABLES
+from app.widgets.opening import open_page
+from app.widgets.problems import draw_problem
 from indexer import IndexerError, Searcher, SearchOptions
 
 MAX_UPLOAD_MB = 16
@@ -26,13 +25,6 @@ MOST_NEIGHBOURS = 100
 SHOWN_REFUSED = 50
 ANSWER = "list_answer"
 SAME_KIND = "Same kind"
-MEDIA_TYPES = {
-    "csv": "text/csv",
-    "ecsv": "text/plain",
-    "fits": "application/fits",
-    "vot": "application/x-votable+xml",
-    "parquet": "application/vnd.apache.parquet",
-}
 WHAT = f"""
 A table (CSV, ECSV, FITS, VOTable, Parquet) with a column of identifiers, or a text with one a
 line: keys such as `demo-desi:39627…`, a survey's own identifiers, `plate-mjd-fiber`. Up to
@@ -42,14 +34,9 @@ line: keys such as `demo-desi:39627…`, a survey's own identifiers, `plate-mjd-
 
 def draw() -> None:
     """Draw the page."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
-    draw_masthead(searcher.index.info)
     st.markdown("#### Neighbours of a list", anchors=False)
     st.markdown(WHAT)
     upload = st.file_uploader(
@@ -165,7 +152,7 @@ def _draw_answer(answer: ListAnswer) -> None:
             "The neighbours",
             answer.table,
             f"neighbours.{answer.suffix}",
-            MEDIA_TYPES[answer.suffix],
+            next(kind.media_type for kind in TABLES if kind.suffix == answer.suffix),
             on_click="ignore",
             icon=":material/download:",
             key="list_download",

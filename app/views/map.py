@@ -10,11 +10,9 @@ from app.markup import picture_html
 from app.presentation import MODALITY_TITLES, SPACE_TITLES, facts_words
 from app.settings import read_settings
 from app.space_map import COLOURS, MOST_POINTS, KnownMap, map_figure, picked_places
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
+from app.widgets.opening import open_page
 from app.widgets.pictures import source_of
-from app.widgets.problems import draw_index_missing
-from indexer import IndexerError, Searcher
+from indexer import Searcher
 
 SEARCH_PAGE = "views/search.py"
 SHOWN = 24
@@ -33,15 +31,10 @@ CONFIG = {
 
 def draw() -> None:
     """Draw the page."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
     info = searcher.index.info
-    draw_masthead(info)
     st.markdown("#### Map of a space", anchors=False)
     spaces = [name for name in info.spaces if name != "shared"]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):

@@ -4,25 +4,18 @@ from functools import partial
 
 import streamlit as st
 
-from app import resources, saved
+from app import saved
 from app.address import Address
 from app.markup import picture_html
 from app.presentation import facts_words
 from app.settings import read_settings
-from app.style import STYLE
-from app.widgets.masthead import draw_masthead
+from app.table_files import TABLES
+from app.widgets.opening import open_page
 from app.widgets.pictures import source_of
-from app.widgets.problems import draw_index_missing, draw_problem
+from app.widgets.problems import draw_problem
 from indexer import IndexerError, Searcher
 
 SEARCH_PAGE = "views/search.py"
-FORMATS = {
-    "CSV": ("csv", "csv", "text/csv"),
-    "ECSV": ("ecsv", "ecsv", "text/plain"),
-    "FITS": ("fits", "fits", "application/fits"),
-    "VOTable": ("votable", "vot", "application/x-votable+xml"),
-    "Parquet": ("parquet", "parquet", "application/vnd.apache.parquet"),
-}
 FIRST = 20
 COUNT = "saved_count"
 REFUSED = "saved_refused"
@@ -36,28 +29,23 @@ WHAT = (
 
 def draw() -> None:
     """Draw the page."""
-    st.html(STYLE)
-    settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(read_settings())
+    if searcher is None:
         return
-    draw_masthead(searcher.index.info)
     objects = saved.saved()
     st.markdown(f"#### Saved objects: {len(objects)}", anchors=False)
     st.caption(WHAT)
     if objects:
         with st.container(horizontal=True, gap="xsmall"):
-            for title, (name, suffix, media_type) in FORMATS.items():
+            for each in TABLES:
                 st.download_button(
-                    title,
-                    data=partial(saved.exported, searcher, objects, name),
-                    file_name=f"saved.{suffix}",
-                    mime=media_type,
+                    each.title,
+                    data=partial(saved.exported, searcher, objects, each.form),
+                    file_name=f"saved.{each.suffix}",
+                    mime=each.media_type,
                     on_click="ignore",
                     icon=":material/download:",
-                    key=f"saved:{suffix}",
+                    key=f"saved:{each.suffix}",
                 )
         shown = min(len(objects), int(st.session_state.get(COUNT, FIRST)))
         for key in list(objects)[::-1][:shown]:

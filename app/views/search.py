@@ -7,20 +7,18 @@ from app import resources, state
 from app.address import SAME, Address
 from app.presentation import headline, index_sentence, modalities_in
 from app.settings import Settings, read_settings
-from app.style import STYLE
 from app.verdicts import VerdictWords, verdict_of
 from app.widgets.bridge import draw_bridge
 from app.widgets.downloads import draw_downloads
 from app.widgets.examples import draw_examples, joined
 from app.widgets.files import draw_uploads
 from app.widgets.glance import draw_glance
-from app.widgets.masthead import draw_masthead
 from app.widgets.narrowing import draw_conditions, draw_narrowing
 from app.widgets.neighbours import draw_neighbours
+from app.widgets.opening import open_page
 from app.widgets.pictures import overlay_of
 from app.widgets.problems import (
     draw_ambiguous,
-    draw_index_missing,
     draw_nothing_found,
     draw_problem,
     draw_remarks,
@@ -51,18 +49,14 @@ WHAT_TO_ASK = (
 
 def draw() -> None:
     """Draw the page for the question in the address and the controls."""
-    st.html(STYLE)
     settings = read_settings()
-    try:
-        searcher = resources.open_current(settings)
-    except IndexerError as error:
-        draw_index_missing(str(error), str(settings.index_dir))
+    searcher = open_page(settings)
+    if searcher is None:
         return
     remarks = state.restore()
     file = state.asked_file()
     asked = state.current()
     info = searcher.index.info
-    draw_masthead(info)
     draw_search_box(names=settings.look_up_names)
     start = not asked.question and file is None
     left, right = st.columns([1, 1.1] if start else [1.6, 1], gap="medium")

@@ -7,6 +7,7 @@ from functools import partial
 
 import streamlit as st
 
+from app.table_files import JSON, TABLES, TableFile
 from indexer import Hits, Searcher, render_hits
 from indexer.archive import render_archive
 from indexer.citations import acknowledgements, bibtex, releases_of
@@ -55,17 +56,15 @@ def draw_downloads(searcher: Searcher, hits: Hits) -> None:
 
 
 def _lists(hits: Hits) -> list[_File]:
+    regions = TableFile("DS9 regions", "ds9", "reg", "text/plain")
     return [
-        _File(title, f"neighbours.{suffix}", media_type, partial(render_hits, hits, name))
-        for name, title, suffix, media_type in (
-            ("csv", "CSV", "csv", "text/csv"),
-            ("ecsv", "ECSV", "ecsv", "text/plain"),
-            ("fits", "FITS", "fits", "application/fits"),
-            ("votable", "VOTable", "vot", "application/x-votable+xml"),
-            ("parquet", "Parquet", "parquet", "application/vnd.apache.parquet"),
-            ("json", "JSON", "json", "application/json"),
-            ("ds9", "DS9 regions", "reg", "text/plain"),
+        _File(
+            kind.title,
+            f"neighbours.{kind.suffix}",
+            kind.media_type,
+            partial(render_hits, hits, kind.form),
         )
+        for kind in (*TABLES, JSON, regions)
     ]
 
 

@@ -44,6 +44,24 @@ def api_searcher(tmp_path_factory):
 
 
 @pytest.fixture
+def indexed_page(api_searcher, monkeypatch, tmp_path):
+    """Run one of the pages on the index of the small sky; gives it."""
+    (tmp_path / "index.json").write_text("{}")
+    monkeypatch.setenv("AION_SEARCH_INDEX", str(tmp_path))
+    monkeypatch.setattr(resources, "open_searcher", lambda *_, **__: api_searcher)
+    st.cache_resource.clear()
+
+    def opened(view):
+        page = AppTest.from_file("../../app/main.py", default_timeout=30)
+        page.run()
+        page.switch_page(view)
+        return page.run()
+
+    yield opened
+    st.cache_resource.clear()
+
+
+@pytest.fixture
 def serve(api_searcher):
     """Serve the API as it is mounted, in this process; gives a client of it."""
     with ExitStack() as stack:

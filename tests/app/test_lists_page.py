@@ -4,27 +4,16 @@ import csv
 import io
 
 import pytest
-import streamlit as st
 from astropy.table import Table
-from streamlit.testing.v1 import AppTest
 
-from app import lists, resources
+from app import lists
 from indexer import QueryError, SearchOptions
 from tests.app.page_parts import button, text_of
 
 
 @pytest.fixture
-def lists_page(api_searcher, monkeypatch, tmp_path):
-    """Return the page of lists, not yet run."""
-    (tmp_path / "index.json").write_text("{}")
-    monkeypatch.setenv("AION_SEARCH_INDEX", str(tmp_path))
-    monkeypatch.setattr(resources, "open_searcher", lambda *_, **__: api_searcher)
-    st.cache_resource.clear()
-    page = AppTest.from_file("../../app/main.py", default_timeout=30)
-    page.run()
-    page.switch_page("views/lists.py")
-    yield page.run()
-    st.cache_resource.clear()
+def lists_page(indexed_page):
+    return indexed_page("views/lists.py")
 
 
 def keys_of(searcher, count):

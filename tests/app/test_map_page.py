@@ -5,24 +5,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
 
-from app import resources, space_map
+from app import space_map
 from app.space_map import known_map, map_figure, picked_places
 from tests.app.page_parts import text_of
 
 
 @pytest.fixture
-def map_page(api_searcher, monkeypatch, tmp_path):
-    (tmp_path / "index.json").write_text("{}")
-    monkeypatch.setenv("AION_SEARCH_INDEX", str(tmp_path))
-    monkeypatch.setattr(resources, "open_searcher", lambda *_, **__: api_searcher)
-    st.cache_resource.clear()
-    page = AppTest.from_file("../../app/main.py", default_timeout=30)
-    page.run()
-    page.switch_page("views/map.py")
-    yield page.run()
-    st.cache_resource.clear()
+def map_page(indexed_page):
+    return indexed_page("views/map.py")
 
 
 def test_every_space_is_drawn_in_every_colour(map_page, api_searcher):
