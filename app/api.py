@@ -6,18 +6,19 @@ its turn, and is answered in a thread. See docs/api.md.
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 
 from app.rest import metrics as numbers
 from app.rest.answers import ENDPOINTS, PREFIX, media_type
@@ -30,7 +31,9 @@ from indexer.errors import IndexerError
 if TYPE_CHECKING:
     from indexer.search import Searcher
 
-__all__ = ["Limits", "create_api"]
+__all__ = ["Limits", "create_api", "mounted"]
+
+AnyRoute = TypeVar("AnyRoute", Mount, Route)
 
 _LOG = logging.getLogger("aion_search.api")
 _FIELD_BYTES = 4096
@@ -56,6 +59,20 @@ def create_api(
         Seconds that only grow.
     """
     return _Api(open_searcher, limits or Limits(), clock).application()
+
+
+def mounted(api: Starlette) -> Mount:
+    """Return the API as a route of the application that serves the pages, at ``/api``."""
+    return _over_lines(Mount("/api", app=api))
+
+
+def _over_lines(route: AnyRoute) -> AnyRoute:
+    """Let a route take paths that hold the end of a line, as identifiers of strangers may.
+
+    Starlette's patterns stop there, and what no route takes is answered in plain text.
+    """
+    route.path_regex = re.compile(route.path_regex.pattern, re.DOTALL)
+    return route
 
 
 class _Api:
@@ -88,7 +105,8 @@ class _Api:
             # An identifier may hold a slash.
             path = PREFIX + endpoint.path.replace("{key}", "{key:path}")
             serve = self._ready if endpoint.name == "ready" else self._serve
-            routes.append(Route(path, partial(serve, endpoint), methods=[endpoint.method]))
+            route = Route(path, partial(serve, endpoint), methods=[endpoint.method])
+            routes.append(_over_lines(route))
         return Starlette(
             routes=routes, exception_handlers={Exception: _failed, 404: _failed, 405: _failed}
         )

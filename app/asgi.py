@@ -6,9 +6,8 @@ From the repository's root. Both use one open index, that of `app.resources`.
 from pathlib import Path
 
 import streamlit as st
-from starlette.routing import Mount
 
-from app.api import create_api
+from app.api import create_api, mounted
 from app.resources import open_unseen
 from app.settings import read_settings
 from indexer.search import Searcher
@@ -21,5 +20,5 @@ def _open_searcher() -> Searcher:
 # Streamlit finds it by its name; the path is whole because that is not run from here always.
 app = st.App(
     Path(__file__).with_name("main.py"),
-    routes=[Mount("/api", app=create_api(_open_searcher, read_settings().limits))],
+    routes=[mounted(create_api(_open_searcher, read_settings().limits))],
 )

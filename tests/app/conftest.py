@@ -7,12 +7,11 @@ from types import SimpleNamespace
 import pytest
 import streamlit as st
 from starlette.applications import Starlette
-from starlette.routing import Mount
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from app import resources
-from app.api import Limits, create_api
+from app.api import Limits, create_api, mounted
 from indexer import ReadError, SeveralObjectsError
 from indexer.search import open_searcher
 from tests.app.fakes import FakePropertyReader, FakeSearcher
@@ -68,7 +67,7 @@ def serve(api_searcher):
 
         def start(open_searcher=lambda: api_searcher, **options):
             api = create_api(open_searcher, **options)
-            app = Starlette(routes=[Mount("/api", app=api)])
+            app = Starlette(routes=[mounted(api)])
             return stack.enter_context(TestClient(app, base_url="http://testserver/api/v1"))
 
         yield start

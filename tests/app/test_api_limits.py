@@ -3,6 +3,7 @@
 import gzip
 import json
 import threading
+from urllib.parse import quote
 
 import pytest
 
@@ -164,6 +165,14 @@ def test_strange_numbers_are_refused_in_words(api, number):
             continue
         assert answer.status_code == 422, (asked, answer.text)
         assert answer.json()["detail"]
+
+
+@pytest.mark.parametrize("text", ["\n0", "0\n", "a\r\nb", "\n"])
+def test_a_name_with_the_end_of_a_line_is_refused_as_any_other(api, text):
+    answer = api.get(f"/objects/{quote(text, safe='')}")
+    assert answer.status_code in (404, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
 
 
 def test_numbers_of_a_vector_that_are_none(api):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 import uvicorn
 from starlette.applications import Starlette
-from starlette.routing import Mount
 
-from app.api import Limits, create_api
+from app.api import Limits, create_api, mounted
 from indexer import AmbiguousError, Hits, QueryError, ReadError, SearchOptions, parse_filters
 from indexer.client import Client, ClientError
 from indexer.errors import UnknownObjectError
@@ -25,7 +24,7 @@ from tests.indexer.small_sky import SHARED_ID, key_of
 @pytest.fixture(scope="module")
 def client(api_searcher):
     api = create_api(lambda: api_searcher, Limits(per_minute=100_000, json_bytes=2000))
-    app = Starlette(routes=[Mount("/api", app=api)])
+    app = Starlette(routes=[mounted(api)])
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", lifespan="off"))
