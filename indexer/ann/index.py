@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,13 @@ from jaxtyping import Float32, Int64, UInt8
 
 from indexer.ann.filling import read
 from indexer.ann.library import checked, faiss
-from indexer.ann.product_codes import lists_of, lists_to_visit, matrix_of, search_lists
+from indexer.ann.product_codes import (
+    centres_of,
+    lists_of,
+    lists_to_visit,
+    matrix_of,
+    search_lists,
+)
 from indexer.ann.recipes import Recipe
 from indexer.errors import IndexFormatError, SearchError
 from indexer.layout import numbered
@@ -139,7 +146,7 @@ class AnnIndex:
             # Unlike FAISS's matrix product, each query alone: what it finds depends on no other.
             queries = np.einsum("qd,od->qo", queries, self._matrix)
         found = [
-            _best(_searching(each, queries, parameters), int(each.ntotal), k)
+            _best(self._searching(each, queries, parameters), int(each.ntotal), k)
             for each in (self.index, *self.more)
         ]
         scores, rows = (np.concatenate(each, axis=1) for each in zip(*found, strict=True))
@@ -158,17 +165,21 @@ class AnnIndex:
         graph = faiss.SearchParametersHNSW(efSearch=max(_GRAPH_SEARCH, lists))
         return faiss.SearchParametersIVF(nprobe=lists, sel=selector, quantizer_params=graph)
 
+    def _searching(self, index: Any, queries: np.ndarray[Any, Any], parameters: Any) -> "_Search":
+        codes = lists_of(index)
+        if codes is None:
+            return lambda fetch: index.search(queries, fetch, params=parameters)
+        visited = lists_to_visit(codes, queries, parameters, lambda: self._centres)
+        return lambda fetch: search_lists(codes, queries, fetch, visited, parameters)
+
+    @cached_property
+    def _centres(self) -> np.ndarray[Any, Any]:
+        # Made when they are needed first: few searches visit so many lists.
+        return centres_of(lists_of(self.index))
+
 
 _Search = Callable[[int], tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
 """Gives scores and rows of so many neighbours of each query."""
-
-
-def _searching(index: Any, queries: np.ndarray[Any, Any], parameters: Any) -> _Search:
-    codes = lists_of(index)
-    if codes is None:
-        return lambda fetch: index.search(queries, fetch, params=parameters)
-    visited = lists_to_visit(codes, queries, parameters)
-    return lambda fetch: search_lists(codes, queries, fetch, visited, parameters)
 
 
 def _best(search: _Search, total: int, k: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -5,6 +5,7 @@ product is the one with the smallest angle, which is what the graph's constructi
 length is the one that leaves the shortest residuals to be coded.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from indexer.ann.library import checked, faiss, one_thread
 
 __all__ = [
     "CODES",
+    "GRAPH_UP_TO",
+    "centres_of",
     "fast_lists_of",
     "lists_of",
     "lists_to_visit",
@@ -38,6 +41,13 @@ _GRAPH_DEGREE = 32
 _GRAPH_CONSTRUCTION = 100
 _GRAPH_ASSIGNMENT = 16
 """Width of the search for the list of a vector: 98.5 % get the nearest one of 65,536."""
+
+GRAPH_UP_TO = 512
+"""Lists that are found by the graph; more by comparing with every centre.
+
+Of 65,536 with 128 numbers the graph found 256 in 0.7 ms, 810 in 1.7, 2,560 in 8.8 and 10,240 in 45;
+all centres were compared in 1.0 ms (2 cores, float32).
+"""
 
 
 def projection(sample: Float32[np.ndarray, "n dim"]) -> Float32[np.ndarray, "out dim"]:
@@ -121,15 +131,32 @@ def lists_of(index: Any) -> Any | None:
     return inverted if isinstance(inverted, codes) else None
 
 
+def centres_of(lists: Any) -> Float32[np.ndarray, "lists out"]:
+    """Return the centres of the lists: 32 MB of 65,536 with 128 numbers each."""
+    graph = faiss.downcast_index(lists.quantizer)
+    centres = faiss.downcast_index(graph.storage).reconstruct_n(0, int(lists.nlist))
+    return np.asarray(centres)
+
+
 def lists_to_visit(
-    lists: Any, queries: Float32[np.ndarray, "q out"], parameters: Any
+    lists: Any,
+    queries: Float32[np.ndarray, "q out"],
+    parameters: Any,
+    centres: Callable[[], Float32[np.ndarray, "lists out"]],
 ) -> tuple[Float32[np.ndarray, "q nprobe"], Int64[np.ndarray, "q nprobe"]]:
     """Return the scores of the centres of the lists near each query, and which lists these are.
+
+    Few are found by the graph, many by comparing with all centres, each query alone, so that what
+    it finds depends on no other.
 
     The graph may reach fewer than were asked for. FAISS says -1 then and a score of -3.4e38, and as
     fast scanning scales by the scores of all lists, this one would drown all others: the lowest
     true score stands there instead, and nothing is read.
     """
+    if parameters.nprobe > GRAPH_UP_TO:
+        compared = np.stack([centres() @ query for query in queries])
+        found = np.argpartition(-compared, parameters.nprobe - 1, axis=1)[:, : parameters.nprobe]
+        return np.take_along_axis(compared, found, axis=1), found.astype(np.int64)
     scores, found = lists.quantizer.search(
         queries, parameters.nprobe, params=parameters.quantizer_params
     )

@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer import ann
+from indexer.ann import product_codes
 from indexer.ann.filling import read
 from indexer.ann.kmeans import shares, two_level_kmeans
 from indexer.ann.product_codes import (
     CODES,
+    centres_of,
     lists_of,
     lists_to_visit,
     matrix_of,
@@ -305,14 +307,42 @@ class _Reaching:
         return np.where(lost, -3.4e38, scores).astype(np.float32), np.where(lost, -1, found)
 
 
+def _never():
+    raise AssertionError("few lists are found by the graph")
+
+
+def test_many_lists_are_those_with_the_nearest_centres(index, monkeypatch):
+    codes = lists_of(index.index)
+    given = np.einsum("qd,od->qo", QUERIES, matrix_of(index.index))
+    centres = centres_of(codes)
+    scores = given.astype(np.float64) @ centres.T.astype(np.float64)
+    monkeypatch.setattr(product_codes, "GRAPH_UP_TO", 8)
+    for lists in (9, 40, RECIPE.lists):
+        near, found = lists_to_visit(codes, given, index._parameters(lists, None), lambda: centres)
+        assert found.shape == (len(given), lists)
+        for row, own in enumerate(scores):
+            assert set(found[row]) == set(np.argsort(-own)[:lists])
+        np.testing.assert_allclose(near, np.take_along_axis(scores, found, 1), atol=1e-5)
+        # And what is found there does not hang on how they were.
+        by_us = index.search(QUERIES, 10, nprobe=lists)
+        with monkeypatch.context() as patch:
+            patch.setattr(product_codes, "GRAPH_UP_TO", RECIPE.lists)
+            by_graph = index.search(QUERIES, 10, nprobe=lists)
+        assert np.mean(by_us[1] == by_graph[1]) > 0.95
+    alone = index.search(QUERIES[3:4], 10, nprobe=40)
+    np.testing.assert_array_equal(alone[1][0], index.search(QUERIES, 10, nprobe=40)[1][3])
+
+
 def test_lists_that_the_graph_does_not_reach_do_not_drown_the_others(index):
     codes = lists_of(index.index)
     given = np.einsum("qd,od->qo", QUERIES, matrix_of(index.index))
     parameters = index._parameters(RECIPE.lists, None)
-    whole = search_lists(codes, given, 10, lists_to_visit(codes, given, parameters), parameters)
-    farthest = np.unique(lists_to_visit(codes, given, parameters)[1][:, -1])[:1]
+    whole = search_lists(
+        codes, given, 10, lists_to_visit(codes, given, parameters, _never), parameters
+    )
+    farthest = np.unique(lists_to_visit(codes, given, parameters, _never)[1][:, -1])[:1]
     reaching = SimpleNamespace(quantizer=_Reaching(codes.quantizer, farthest))
-    visited = lists_to_visit(reaching, given, parameters)
+    visited = lists_to_visit(reaching, given, parameters, _never)
     assert (visited[1] == -1).any()
     assert visited[0].min() > -10.0
     found = search_lists(codes, given, 10, visited, parameters)
