@@ -16,6 +16,7 @@ from jaxtyping import UInt16
 from torch import Tensor, nn
 
 from aion_encoder.codecs import FORBIDDEN_SCALARS, SCALAR_KEYS, codec_folder
+from aion_encoder.convnext import keep_channels_last
 from aion_encoder.devices import onto
 from aion_encoder.errors import ObservationError, TokenError
 from aion_encoder.observations import GaiaXp, Image, Observation, Photometry, Spectrum
@@ -91,7 +92,9 @@ class Tokenizer:
     def __init__(
         self, codecs: Mapping[str, nn.Module], token_keys: Sequence[str], device: torch.device
     ) -> None:
-        self._codecs = {name: codec.to(device) for name, codec in codecs.items()}
+        self._codecs = {
+            name: keep_channels_last(codec.to(device)) for name, codec in codecs.items()
+        }
         self._device = device
         self._chunk = CHUNK.get(device.type, 1)
         self.token_keys = tuple(key for key in token_keys if codec_folder(key) in self._codecs)
