@@ -34,6 +34,7 @@ __all__ = ["Manifest", "ReleaseManifest", "load_manifest"]
 Name = Annotated[str, Field(pattern=NAME)]
 Reader = Literal[
     "mmu_hdf5",
+    "mmu_hats",
     "sdss_spec",
     "desi_files",
     "gaia_xp",
@@ -42,10 +43,13 @@ Reader = Literal[
     "vectors",
 ]
 
+ENDINGS = {"mmu_hdf5": ".hdf5", "mmu_hats": ".parquet"}
+"""Of the files of readers that take others for broken ones."""
+
 READERS_OF_MODALITY: Mapping[str, tuple[str, ...]] = {
-    "image": ("mmu_hdf5", "image_files"),
-    "spectrum": ("mmu_hdf5", "sdss_spec", "desi_files"),
-    "xp": ("mmu_hdf5", "gaia_xp"),
+    "image": ("mmu_hdf5", "mmu_hats", "image_files"),
+    "spectrum": ("mmu_hdf5", "mmu_hats", "sdss_spec", "desi_files"),
+    "xp": ("mmu_hdf5", "mmu_hats", "gaia_xp"),
 }
 
 
@@ -62,13 +66,14 @@ class ReleaseManifest(ManifestPart):
         AION-1's name of the survey (`aion_encoder.surveys`); with `native` any other name in
         lower case, such as ``apogee``, with `vectors` any.
     reader
-        Which reader opens the files; with `native` ``mmu_hdf5`` or ``spectrum_files``, with
+        Which reader opens the files; with `native` ``mmu_hdf5``, ``mmu_hats`` or
+        ``spectrum_files``, with
         `vectors` ``vectors``.
     files
         Globs relative to the root.
     object_id, ra, dec
-        Names of the columns with identifier and position (degrees, ICRS), for ``mmu_hdf5`` and
-        ``vectors``.
+        Names of the columns with identifier and position (degrees, ICRS), for ``mmu_hdf5``,
+        ``mmu_hats`` and ``vectors``.
     columns
         Which other columns to keep; the readers of loose files know their own.
     catalogue
@@ -172,8 +177,9 @@ class ReleaseManifest(ManifestPart):
         for pattern in self.files:
             if pattern.startswith("/") or ".." in Path(pattern).parts:
                 raise ValueError(f"files must lie under the root, got {pattern!r}")
-            if self.reader == "mmu_hdf5" and not pattern.endswith(".hdf5"):
-                raise ValueError(f"files of mmu_hdf5 must end in .hdf5, got {pattern!r}")
+            ending = ENDINGS.get(self.reader, "")
+            if not pattern.endswith(ending):
+                raise ValueError(f"files of {self.reader} must end in {ending}, got {pattern!r}")
         if self.preview is not None:
             bands = () if self.native is not None else SURVEYS[self.survey].bands
             unknown = set(self.preview.rgb) - set(bands)

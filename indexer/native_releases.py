@@ -12,7 +12,8 @@ __all__ = ["NAME", "NativeSpectra"]
 NAME = r"^[a-z0-9][a-z0-9-]*$"
 """What short names look like."""
 
-READERS = ("mmu_hdf5", "spectrum_files")
+_OF_MMU = ("mmu_hdf5", "mmu_hats")
+READERS = (*_OF_MMU, "spectrum_files")
 
 
 class NativeSpectra(BaseModel):
@@ -21,11 +22,12 @@ class NativeSpectra(BaseModel):
     Attributes
     ----------
     medium
-        ``air`` or ``vacuum``: of the wavelengths. Must be stated for ``mmu_hdf5``; loose files
+        ``air`` or ``vacuum``: of the wavelengths. Must be stated for ``mmu_hdf5`` and
+        ``mmu_hats``; loose files
         may state it themselves.
     wavelength_unit, flux_unit
-        Of loose files that do not state them, such as ``um`` and ``mJy``. Files of ``mmu_hdf5``
-        are in Angstrom and in 1e-17 erg/s/cm2/A.
+        Of loose files that do not state them, such as ``um`` and ``mJy``. Those of the
+        Multimodal Universe are in Angstrom and in 1e-17 erg/s/cm2/A.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -57,13 +59,13 @@ class NativeSpectra(BaseModel):
                 f"spectra of other instruments are read by {' or '.join(READERS)}, got reader "
                 f"{reader!r}"
             )
-        if reader == "mmu_hdf5" and not self.medium:
+        if reader in _OF_MMU and not self.medium:
             raise ValueError(
-                "files of mmu_hdf5 do not say whether wavelengths are in air or in vacuum: state "
+                f"files of {reader} do not say whether wavelengths are in air or in vacuum: state "
                 "native.medium"
             )
-        if reader == "mmu_hdf5" and (self.wavelength_unit or self.flux_unit):
+        if reader in _OF_MMU and (self.wavelength_unit or self.flux_unit):
             raise ValueError(
-                "files of mmu_hdf5 are in Angstrom and in 1e-17 erg/s/cm2/A: leave "
+                f"files of {reader} are in Angstrom and in 1e-17 erg/s/cm2/A: leave "
                 "native.wavelength_unit and native.flux_unit out"
             )

@@ -1,7 +1,8 @@
 """Survey files elsewhere: on the Hub of Hugging Face, in object stores and on web servers.
 
 ``hf://``, ``s3://``, ``https://`` and whatever else fsspec knows. A listing has sizes and etags in
-place of dates; a file is fetched whole, in one go, and tried again after what passes.
+place of dates; a file is fetched whole, in one go, or what is needed of it, and tried again after
+what passes.
 """
 
 import hashlib
@@ -16,9 +17,12 @@ from urllib.parse import unquote
 
 from indexer.errors import BuildError, ManifestError, ReadError
 
-__all__ = ["Files", "RemoteFile", "RemoteRoot", "root_named"]
+__all__ = ["Files", "RemoteFile", "RemoteRoot", "Take", "root_named"]
 
 Result = TypeVar("Result")
+
+Take = Callable[[Any, Path], None]
+"""Copies a part of an open file to a path."""
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Before each further attempt: a minute in all, which outlasts what restarts by itself."""
@@ -107,7 +111,9 @@ class RemoteRoot:
             )
         return RemoteFile(int(found["size"]), _etag(found))
 
-    def fetch(self, name: str, to: Path, expected: RemoteFile | None = None) -> str:
+    def fetch(
+        self, name: str, to: Path, expected: RemoteFile | None = None, take: Take | None = None
+    ) -> str:
         """Copy a file to this machine, and return the SHA-256 of what came.
 
         Parameters
@@ -118,6 +124,9 @@ class RemoteRoot:
             Where to; nothing is left there on an error.
         expected
             As it was listed.
+        take
+            Copies what is needed of the open file, which is asked for no more than that. Where it
+            cannot, or the server gives no parts, the file comes whole.
 
         Raises
         ------
@@ -130,9 +139,20 @@ class RemoteRoot:
         system, base = self._opened()
         to.parent.mkdir(parents=True, exist_ok=True)
 
-        def attempt() -> str:
+        def whole() -> str:
             system.get_file(f"{base}/{name}", str(to))
             return _checked(to, expected)
+
+        def attempt() -> str:
+            if take is None:
+                return whole()
+            try:
+                with system.open(f"{base}/{name}", "rb", cache_type="none") as file:
+                    _of_listed_size(file.size, expected)
+                    take(file, to)
+            except (ReadError, ValueError):
+                return whole()
+            return _checked(to, None)
 
         try:
             return _patiently(attempt)
@@ -205,14 +225,17 @@ class _DifferentError(OSError):
     """What came is not what was listed."""
 
 
+def _of_listed_size(size: int, expected: RemoteFile | None) -> None:
+    if expected is not None and size != expected.bytes:
+        raise _DifferentError(f"{expected.bytes} bytes were listed, got {size}")
+
+
 def _checked(path: Path, expected: RemoteFile | None) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if expected is None:
         return digest
-    size = path.stat().st_size
-    if size != expected.bytes:
-        raise _DifferentError(f"{expected.bytes} bytes were listed, got {size}")
+    _of_listed_size(path.stat().st_size, expected)
     if _SHA256.fullmatch(expected.etag) and digest != expected.etag:
         raise _DifferentError(f"its SHA-256 must be {expected.etag}, got {digest}")
     return digest

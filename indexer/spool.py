@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from indexer.errors import IndexerError
-from indexer.remote import RemoteFile, RemoteRoot
+from indexer.remote import RemoteFile, RemoteRoot, Take
 
 __all__ = ["SPOOL_BYTES", "Spool", "spooled"]
 
@@ -34,6 +34,8 @@ class Spool:
         What was listed of them, as far as it was.
     keep
         Keep them all to the end: they are read side by side.
+    take
+        Copies what is needed of each; else they come whole.
 
     Attributes
     ----------
@@ -49,12 +51,14 @@ class Spool:
         listed: Mapping[str, RemoteFile] | None = None,
         *,
         keep: bool = False,
+        take: Take | None = None,
         most_bytes: int = SPOOL_BYTES,
     ) -> None:
         self.sha256: dict[str, str] = {}
         self._root, self._folder = root, folder
         self._places = {name: place for place, name in enumerate(names)}
         self._listed, self._keep, self._most = listed or {}, keep, most_bytes
+        self._take = take
         self._held: dict[str, int] = {}
         self._failed: dict[str, Exception] = {}
         self._taken, self._ended = "", False
@@ -110,7 +114,7 @@ class Spool:
                 self._held[name] = size
             digest, failed = "", None
             try:
-                digest = self._root.fetch(name, self._folder / name, expected)
+                digest = self._root.fetch(name, self._folder / name, expected, self._take)
             except (IndexerError, OSError) as error:
                 # Told to whoever asks for the file: this thread has nobody to tell.
                 failed = error
@@ -138,10 +142,11 @@ def spooled(
     listed: Mapping[str, RemoteFile] | None = None,
     *,
     keep: bool = False,
+    take: Take | None = None,
 ) -> Iterator[Spool]:
     """Give files of a remote folder in a folder of their own below `parent`, which is removed."""
     unique = f"{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
-    spool = Spool(root, names, parent / unique, listed, keep=keep)
+    spool = Spool(root, names, parent / unique, listed, keep=keep, take=take)
     spool.start()
     try:
         yield spool

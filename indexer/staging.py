@@ -22,6 +22,7 @@ from indexer.durable import sha256_of, write_json
 from indexer.errors import BuildError
 from indexer.layout import spool_dir
 from indexer.plan import ReleasePlan, found
+from indexer.readers.partitions import needed_part
 from indexer.readers.records import Partition
 from indexer.remote import Files, RemoteRoot
 from indexer.spool import spooled
@@ -95,7 +96,8 @@ def at_hand(
         return
     listed = {file.path: file.listed for file in release.files_of(partition)}
     keep = release.release.vectors is not None
-    with spooled(root, partition.files, spool_dir(index), listed, keep=keep) as spool:
+    take = needed_part(release.release)
+    with spooled(root, partition.files, spool_dir(index), listed, keep=keep, take=take) as spool:
         yield spool, lambda: {name: spool.sha256.get(name, "") for name in partition.files}
 
 

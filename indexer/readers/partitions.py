@@ -5,29 +5,35 @@ import re
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from indexer.errors import ManifestError, ReadError
 from indexer.manifests import Manifest, ReleaseManifest
 from indexer.readers.loose_files import read_loose_files
+from indexer.readers.mmu_hats import keep_needed, read_hats_file
 from indexer.readers.mmu_hdf5 import read_mmu_file
 from indexer.readers.records import Partition, Record, Reject
 from indexer.readers.vector_files import read_vectors, table_beside
-from indexer.remote import Files, RemoteRoot
+from indexer.remote import Files, RemoteRoot, Take
 from indexer.spool import spooled
 
-__all__ = ["ignored_files", "partitions", "read_partition"]
+__all__ = ["ignored_files", "needed_part", "partitions", "read_partition"]
 
 NO_RELEASE = "no release claims this file"
 
+_READS = {"mmu_hdf5": read_mmu_file, "mmu_hats": read_hats_file}
+"""Files of many objects each, one after the other."""
+
 _CELL = re.compile(r"(?:^|/)healpix=(\d+)/")
+_HATS_CELL = re.compile(r"(?:^|/)Norder=(\d+)/(?:Dir=\d+/)?Npix=(\d+)[./]")
 
 
 def partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
     """List the units of work of one release, in the order in which they are encoded.
 
-    A partition of Multimodal Universe files is a HEALPix cell (all its files); files outside a
-    ``healpix=N`` folder and loose files make up one partition, so that two files of one object can
+    A partition of Multimodal Universe files is a HEALPix cell (all its files); files that lie in no
+    cell's place, and loose files, make up one partition, so that two files of one object can
     be told apart. Every file of vectors is one, with the table beside it if it is an array.
 
     Raises
@@ -43,20 +49,10 @@ def partitions(manifest: Manifest, release: ReleaseManifest) -> list[Partition]:
         )
     if release.vectors is not None:
         return [_vectors_partition(manifest.root, release, name) for name in files]
-    cells: dict[int | None, list[str]] = defaultdict(list)
+    cells: dict[str, list[str]] = defaultdict(list)
     for name in files:
-        cell = _CELL.search(name) if release.reader == "mmu_hdf5" else None
-        cells[int(cell.group(1)) if cell else None].append(name)
-    listed = [
-        Partition(
-            release=release.name,
-            name="files" if cell is None else f"healpix={cell:04d}",
-            files=tuple(names),
-            healpix=cell,
-        )
-        for cell, names in cells.items()
-    ]
-    return sorted(listed, key=lambda each: -1 if each.healpix is None else each.healpix)
+        cells[_cell(release.reader, name)].append(name)
+    return [Partition(release.name, cell, tuple(names)) for cell, names in sorted(cells.items())]
 
 
 def read_partition(
@@ -75,7 +71,7 @@ def read_partition(
         names, keep = partition.files, release.vectors is not None
         with (
             tempfile.TemporaryDirectory(prefix="spool-") as folder,
-            spooled(root, names, Path(folder), keep=keep) as files,
+            spooled(root, names, Path(folder), keep=keep, take=needed_part(release)) as files,
         ):
             yield from _read(files, release, partition)
         return
@@ -88,7 +84,7 @@ def _read(root: Files, release: ReleaseManifest, partition: Partition) -> Iterat
             yield from block.records
             yield from block.rejects
         return
-    if release.reader != "mmu_hdf5":
+    if release.reader not in _READS:
         yield from read_loose_files(root, release, partition.files)
         return
     seen: dict[str, str] = {}
@@ -98,7 +94,7 @@ def _read(root: Files, release: ReleaseManifest, partition: Partition) -> Iterat
         except ReadError as error:
             yield Reject("", name, 0, str(error))
             continue
-        for each in read_mmu_file(path, name, release):
+        for each in _READS[release.reader](path, name, release):
             if isinstance(each, Record):
                 place = f"{each.source_file} row {each.source_row}"
                 first = seen.setdefault(each.object_id, place)
@@ -107,6 +103,20 @@ def _read(root: Files, release: ReleaseManifest, partition: Partition) -> Iterat
                     yield Reject(each.object_id, each.source_file, each.source_row, reason)
                     continue
             yield each
+
+
+def needed_part(release: ReleaseManifest) -> Take | None:
+    """Return what copies as much of a remote file as is read; None where all of it is."""
+    return partial(keep_needed, release=release) if release.reader == "mmu_hats" else None
+
+
+def _cell(reader: str, name: str) -> str:
+    """Return the name of the partition that a file belongs to; numbers sort as they count."""
+    if reader == "mmu_hdf5" and (found := _CELL.search(name)):
+        return f"healpix={int(found[1]):04d}"
+    if reader == "mmu_hats" and (found := _HATS_CELL.search(name)):
+        return f"Norder={int(found[1]):02d}/Npix={int(found[2]):010d}"
+    return "files"
 
 
 def ignored_files(manifest: Manifest) -> list[Reject]:

@@ -75,11 +75,8 @@ class Partition:
         Unique inside the release; names sort as partitions are ordered.
     files
         Paths relative to the manifest's root, sorted; an array of vectors is before its table.
-    healpix
-        Nested HEALPix cell of nside 16, or None for loose files.
     """
 
     release: str
     name: str
     files: tuple[str, ...]
-    healpix: int | None = None

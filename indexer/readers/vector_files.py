@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 from jaxtyping import Float32
 
 from indexer.errors import ReadError
@@ -22,6 +21,12 @@ from indexer.manifests import ReleaseManifest
 from indexer.readers.columns import catalogue_columns, native, needed_columns
 from indexer.readers.messages import one_line
 from indexer.readers.object_ids import object_id_text
+from indexer.readers.parquet_blocks import (
+    Rows,
+    Unreadable,
+    opened_parquet,
+    parquet_rows,
+)
 from indexer.readers.records import Partition, Record, Reject
 from indexer.readers.sky import on_the_sky
 from indexer.remote import Files
@@ -53,23 +58,6 @@ class VectorBlock:
     records: list[Record]
     vectors: Float32[np.ndarray, "n dim"]
     rejects: list[Reject]
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """Rows as they are in a file: the number of the first, and their columns."""
-
-    first: int
-    batch: pa.RecordBatch
-
-
-@dataclass(frozen=True)
-class _Unreadable:
-    """Rows that a damaged file does not give."""
-
-    first: int
-    count: int
-    reason: str
 
 
 def table_beside(array: str, brought: BroughtVectors) -> str:
@@ -111,13 +99,13 @@ def read_vectors(
 def _of_parquet(
     root: Files, release: ReleaseManifest, brought: BroughtVectors, name: str
 ) -> Iterator[VectorBlock]:
-    with _opened(root / name) as file:
+    with opened_parquet(root / name) as file:
         schema = file.schema_arrow
         numbers = _number_columns(schema, brought)
         wanted = _wanted(schema.names, release, numbers or [brought.column])
         _check_type(schema, numbers or [brought.column], bool(numbers))
-        for rows in _parquet_rows(file, wanted):
-            if isinstance(rows, _Unreadable):
+        for rows in parquet_rows(file, BLOCK_ROWS, wanted):
+            if isinstance(rows, Unreadable):
                 yield _unreadable(name, rows, brought.dim)
             elif numbers:
                 values = [_floats(rows.batch.column(each)) for each in numbers]
@@ -138,7 +126,7 @@ def _of_array(
             f"{array.dtype} of shape {array.shape}"
         )
     for rows in _rows_beside(root / beside, beside, release, len(array)):
-        if isinstance(rows, _Unreadable):
+        if isinstance(rows, Unreadable):
             yield _unreadable(name, rows, brought.dim)
             continue
         values = array[rows.first : rows.first + rows.batch.num_rows]
@@ -147,7 +135,7 @@ def _of_array(
 
 def _rows_beside(
     path: Path, name: str, release: ReleaseManifest, count: int
-) -> Iterator[_Rows | _Unreadable]:
+) -> Iterator[Rows | Unreadable]:
     def checked(there: int) -> None:
         if there != count:
             raise ReadError(f"the array has {count} rows, {name} beside it {there}")
@@ -160,30 +148,12 @@ def _rows_beside(
         table = table.select(_wanted(table.schema.names, release, []))
         first = 0
         for batch in table.to_batches(max_chunksize=BLOCK_ROWS):
-            yield _Rows(first, batch)
+            yield Rows(first, batch)
             first += batch.num_rows
         return
-    with _opened(path) as file:
+    with opened_parquet(path) as file:
         checked(file.metadata.num_rows)
-        yield from _parquet_rows(file, _wanted(file.schema_arrow.names, release, []))
-
-
-def _opened(path: Path) -> pq.ParquetFile:
-    # Without a buffer for whole row groups, which may be the whole file.
-    return pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True)
-
-
-def _parquet_rows(file: pq.ParquetFile, wanted: list[str]) -> Iterator[_Rows | _Unreadable]:
-    first = 0
-    for group in range(file.num_row_groups):
-        end = first + file.metadata.row_group(group).num_rows
-        try:
-            for batch in file.iter_batches(BLOCK_ROWS, row_groups=[group], columns=wanted):
-                yield _Rows(first, batch)
-                first += batch.num_rows
-        except (OSError, pa.ArrowException) as error:
-            yield _Unreadable(first, end - first, one_line(error))
-        first = end
+        yield from parquet_rows(file, BLOCK_ROWS, _wanted(file.schema_arrow.names, release, []))
 
 
 def _wanted(there: list[str], release: ReleaseManifest, vectors: list[str]) -> list[str]:
@@ -266,7 +236,7 @@ def _length(length: int | None, dim: int) -> str:
 def _block(
     release: ReleaseManifest,
     name: str,
-    rows: _Rows,
+    rows: Rows,
     values: np.ndarray[Any, Any],
     reasons: list[str],
 ) -> VectorBlock:
@@ -317,7 +287,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, dict) else value
 
 
-def _unreadable(name: str, rows: _Unreadable, dim: int) -> VectorBlock:
+def _unreadable(name: str, rows: Unreadable, dim: int) -> VectorBlock:
     last = rows.first + rows.count - 1
     reason = f"rows {rows.first} to {last} cannot be read: {rows.reason}"
     return _nothing_but(Reject("", name, rows.first, reason), dim)

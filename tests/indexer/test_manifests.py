@@ -48,6 +48,19 @@ def test_the_five_releases_of_the_paper_are_there_with_their_counts(tmp_path: Pa
     assert sum(counts.values()) == 212_720_000
 
 
+def test_hats_catalogues_are_of_the_same_releases(tmp_path: Path) -> None:
+    """Under the same names, with the same columns: only where they lie differs."""
+    releases = load_manifest(MANIFESTS / "mmu-hats.toml", root=tmp_path).releases
+    assert len(releases) == 5
+    for release in releases:
+        other = load_manifest(MANIFESTS / f"{release.name}.toml", root=tmp_path).release(
+            release.name
+        )
+        packing = {"reader", "files", "object_id"}
+        assert release.reader == "mmu_hats"
+        assert release.model_dump(exclude=packing) == other.model_dump(exclude=packing)
+
+
 def test_root_is_given_or_in_the_environment_or_beside_the_manifest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,6 @@ def read(folder: Path, text: str) -> list[Record | Reject]:
     manifest = load_manifest(folder / "m.toml")
     (release,) = manifest.releases
     (partition,) = partitions(manifest, release)
-    assert partition.healpix is None
     return list(read_partition(manifest, release, partition))
 
 

@@ -222,7 +222,12 @@ def test_units_are_stated_where_files_do_not(tmp_path: Path) -> None:
         (HDF5, 'medium = "vacuum"', 'medium = "air"\nflux_unit = "mJy"', "are in Angstrom and in"),
         (HDF5, "[releases.native]", "[releases.preview]", "Field required"),
         (LOOSE, "[releases.native]", "", r"another instrument need the table \[releases.native\]"),
-        (LOOSE, '"spectrum_files"', '"desi_files"', "are read by mmu_hdf5 or spectrum_files"),
+        (
+            LOOSE,
+            '"spectrum_files"',
+            '"desi_files"',
+            "read by mmu_hdf5 or mmu_hats or spectrum_files",
+        ),
         (LOOSE, '"uves"', '"desi"', "AION-1 knows survey 'desi'"),
     ],
 )

@@ -1,11 +1,8 @@
 """Remote survey files: listed, fetched although a server fails now and then, and removed."""
 
 import hashlib
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +19,10 @@ from indexer.manifests import Manifest, load_manifest
 from indexer.plan import plan
 from indexer.readers import read_partition
 from indexer.readers.records import Record, Reject
-from indexer.remote import RemoteFile, RemoteRoot, root_named
+from indexer.remote import RemoteFile, RemoteRoot, Take, root_named
 from indexer.spool import Spool, spooled
 
+from .loopback import Server
 from .mmu_files import legacy, write
 
 NAMES = ("a/healpix=3/1.hdf5", "a/healpix=3/2.hdf5", "a/healpix=12/1.hdf5")
@@ -39,50 +37,6 @@ survey = "legacysurvey"
 reader = "mmu_hdf5"
 files = ["a/healpix=*/*.hdf5"]
 """
-
-
-class Server:
-    """Serves a folder on loopback; `faults` says how the next answers for a path go wrong."""
-
-    def __init__(self, folder: Path) -> None:
-        self.faults: dict[str, list[str]] = {}
-        self.asked: Counter[str] = Counter()
-        server = self
-
-        class Handler(SimpleHTTPRequestHandler):
-            def __init__(self, *given: Any) -> None:
-                super().__init__(*given, directory=str(folder))
-
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
-
-            def do_GET(self) -> None:
-                path = self.path.lstrip("/").replace("%3D", "=")
-                server.asked[path] += 1
-                faults = server.faults.get(path, [])
-                fault = faults.pop(0) if faults else ""
-                if fault == "cut":
-                    data = (folder / path).read_bytes()
-                    self.send_response(200)
-                    self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data[: len(data) // 2])
-                    self.close_connection = True
-                elif fault:
-                    self.send_error(int(fault))
-                else:
-                    super().do_GET()
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.root = RemoteRoot(f"http://127.0.0.1:{self._server.server_port}")
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        """End."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
 
 @pytest.fixture
@@ -258,8 +212,10 @@ def test_what_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
 class Counting(RemoteRoot):
     """Gives files of ten bytes at once, and tells how many lie there."""
 
-    def fetch(self, name: str, to: Path, expected: RemoteFile | None = None) -> str:
-        del name, expected
+    def fetch(
+        self, name: str, to: Path, expected: RemoteFile | None = None, take: Take | None = None
+    ) -> str:
+        del name, expected, take
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_bytes(b"0123456789")
         return hashlib.sha256(b"0123456789").hexdigest()
