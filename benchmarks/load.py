@@ -17,16 +17,12 @@ is missed.
 import argparse
 import asyncio
 import json
-import os
 import random
-import socket
-import subprocess
 import sys
+import tempfile
 import time
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -38,6 +34,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks.memory import anonymous_bytes
 from benchmarks.search_latency import machine
+from benchmarks.serving import Served, served
 from indexer.durable import write_json
 from indexer.search import open_searcher
 
@@ -71,39 +68,9 @@ class Seen:
         return sum(map(len, self.seconds.values())) + len(self.errors)
 
 
-@contextmanager
-def served(index: Path) -> Iterator[tuple[int, int]]:
-    """Serve an index; gives the port and the process."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    # Of one address come the requests of all.
-    environment = {"AION_SEARCH_INDEX": str(index), "AION_SEARCH_API_PER_MINUTE": "1000000"}
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app/asgi.py", *options],
-        env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait(port, process)
-        yield port, process.pid
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        if process.poll() is not None:
-            raise RuntimeError(f"the server ended with exit code {process.returncode}")
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/ready", timeout=30):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    raise RuntimeError("the server did not come up in a minute")
+def at_hand(index: Path, folder: Path) -> AbstractContextManager[Served]:
+    """Serve an index to a crowd, whose requests all come of one address."""
+    return served(index, folder / "server.log", AION_SEARCH_API_PER_MINUTE="1000000")
 
 
 async def ask_page(session: ClientConnection, key: str) -> None:
@@ -199,10 +166,10 @@ def main() -> int:
     parser.add_argument("--json", type=Path, help="file that the result is written to, too")
     given = parser.parse_args()
     keys = open_searcher(given.index).random_keys(KEYS, given.seed)
-    with served(given.index) as (port, pid):
+    with tempfile.TemporaryDirectory() as folder, at_hand(given.index, Path(folder)) as up:
         began = time.perf_counter()
         seen = asyncio.run(
-            crowd(port, pid, keys, given.people, given.searches, given.think_s, given.seed)
+            crowd(up.port, up.pid, keys, given.people, given.searches, given.think_s, given.seed)
         )
         taken = time.perf_counter() - began
     measures = measures_of(seen, given.searches)

@@ -93,10 +93,10 @@ def _beside_package(document: Mapping[str, Any]) -> list[str]:
         "",
         *table_of(header, rows),
         "",
-        "Rates are objects a second of CPU time, so that other work does not count. *The package*",
-        "is `CodecManager.encode`, then `AION.encode` with the number of tokens that there are, as",
-        "its documentation shows; it keeps gradients there. *Peak* is above the weights. *Cosine*",
-        "is the least between a vector and the package's mean over its tokens.",
+        "Rates are objects a second by the clock, on a machine that does nothing else. *The",
+        "package* is `CodecManager.encode`, then `AION.encode` with the number of tokens that",
+        "there are, as its documentation shows; it keeps gradients there. *Peak* is above the",
+        "weights. *Cosine* is the least between a vector and the package's mean over its tokens.",
     ]
 
 
@@ -117,9 +117,9 @@ def _whole(document: Mapping[str, Any]) -> list[str]:
         f"- sky: {document['objects']:,} observations of the simulated five surveys in",
         f"  {document['files']:,} files, bundled weights, one process",
         "",
-        *table_of(("step", "observations a second of CPU time"), rows),
+        *table_of(("step", "observations a second"), rows),
         "",
-        f"All together takes {measures['whole.over_slower']:.1%} more CPU time than the slower of",
+        f"All together takes {measures['whole.over_slower']:.1%} more time than the slower of",
         f"the two alone. Memory above the weights: {_gigabytes(measures['memory.peak_bytes'])} GB",
         "at most; the largest amount held between two files changed by",
         f"{measures['memory.growth_bytes'] / 1e6:.1f} MB from their first half to their second.",

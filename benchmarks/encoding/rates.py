@@ -28,7 +28,7 @@ class _Turn:
 
     tokens: dict[str, np.ndarray[Any, Any]]
     vectors: np.ndarray[Any, Any]
-    cpu_s: float
+    seconds: float
     peak_bytes: int
 
 
@@ -37,8 +37,8 @@ def measure_rates(
 ) -> Path:
     """Encode the same observations with the package and with this encoder; write the results.
 
-    Times are CPU time, because other work on the machine lengthens the clock's; of several rounds
-    the least.
+    Times are the clock's, of several rounds the least: the systems take turns, so that what else
+    the machine does weighs on all, but only a free machine gives rates.
 
     Parameters
     ----------
@@ -105,16 +105,16 @@ def _bound(call: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _timed(encode: Callable[..., Any], observations: Sequence[Observation]) -> _Turn:
     with peak() as seen:
-        began = time.process_time()
+        began = time.perf_counter()
         tokens, vectors = encode(observations)
-        taken = time.process_time() - began
+        taken = time.perf_counter() - began
     return _Turn(tokens, vectors, taken, seen.bytes)
 
 
 def _told(turns: dict[str, list[_Turn]], count: int) -> dict[str, float]:
     """Rates, ratios, memory, and how far the answers are from the package's."""
     package = turns["package"][0]
-    least = {name: min(each.cpu_s for each in of) for name, of in turns.items()}
+    least = {name: min(each.seconds for each in of) for name, of in turns.items()}
     told: dict[str, float] = {"package.per_s": round(count / least["package"], 3)}
     told["package.peak_bytes"] = max(each.peak_bytes for each in turns["package"])
     for name in _SYSTEMS[1:]:

@@ -68,7 +68,7 @@ def test_every_number_comes_to_its_place() -> None:
         "- threads: 1; the CPU multiplies bfloat16 matrices in hardware",
         "- batch: the same 8 objects of each modality, 2",
         "| reading alone | 1,500.0 |",
-        "All together takes 5.3% more CPU time than the slower of",
+        "All together takes 5.3% more time than the slower of",
         "-2.0 MB from their first half to their second.",
         "| `cpu.image.ratio_to_package` | at least 1.3 | 1.25 | **missed** | pictures, against",
         "| `cpu.image.bfloat16.ratio_to_package` | at least 1.3 | 2.5 | met |",

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.load import Seen, crowd, measures_of, served
+from benchmarks.load import Seen, at_hand, crowd, measures_of
 from indexer.search import open_searcher
 from tests.indexer.small_sky import build_small_index
 
@@ -31,8 +31,8 @@ def test_latencies_errors_and_growth_are_told() -> None:
 def test_people_are_answered(tmp_path: Path) -> None:
     index = build_small_index(tmp_path / "index")
     keys = open_searcher(index, weights="fake").random_keys(8, 1)
-    with served(index) as (port, pid):
-        seen = asyncio.run(crowd(port, pid, keys, 3, 12, 0.05, 1))
+    with at_hand(index, tmp_path) as up:
+        seen = asyncio.run(crowd(up.port, up.pid, keys, 3, 12, 0.05, 1))
     assert seen.errors == []
     assert len(seen.seconds["page"]) + len(seen.seconds["api"]) == 12
     assert seen.memory

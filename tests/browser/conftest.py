@@ -1,13 +1,6 @@
 """A real browser against a real server: Debian's chromium, driven by playwright."""
 
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +8,10 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from benchmarks.page_speed import chromium
+from benchmarks.serving import served
+
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser")
-START_S = 60.0
 PATIENCE_S = 45.0
 
 SEED = 20261
@@ -41,46 +35,16 @@ def index_dir():
 @pytest.fixture(scope="session")
 def server(index_dir, tmp_path_factory):
     """Address of the page, served as README says."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("server") / "log"
-    environment = os.environ | {"AION_SEARCH_INDEX": str(index_dir)}
-    command = [sys.executable, "-m", "streamlit", "run", "app/asgi.py"]
-    options = ["--server.port", str(port), "--server.address", "127.0.0.1"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command + options, cwd=ROOT, env=environment, stdout=output, stderr=output
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_for(f"{address}/_stcore/health", process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
+    with served(index_dir, log) as up:
+        yield up.address
     assert "Traceback" not in log.read_text(), log.read_text()
-
-
-def _wait_for(address, process, log):
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"the server ended at once: {log.read_text()}")
-        try:
-            with urllib.request.urlopen(address, timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, TimeoutError):
-            time.sleep(0.2)
-    pytest.fail(f"the server did not answer within {START_S:.0f} s: {log.read_text()}")
 
 
 @pytest.fixture(scope="session")
 def browser():
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    named = os.environ.get("CHROMIUM")
-    executable = named or next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = chromium()
     if executable is None:
         pytest.skip("no chromium on PATH; install it, or name it in CHROMIUM")
     with playwright.sync_playwright() as started:
