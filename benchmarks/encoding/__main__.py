@@ -34,7 +34,7 @@ def rates(folder: Path, results: Path, count: int, rounds: int) -> None:
 @main.command()
 @folder_argument
 @results_option
-@click.option("--objects", default=60, type=click.IntRange(1), help="Of the simulated sky.")
+@click.option("--objects", default=600, type=click.IntRange(1), help="Of the simulated sky.")
 def whole(folder: Path, results: Path, objects: int) -> None:
     """Measure reading, tokenizing, encoding and writing, and each alone."""
     path = measure_whole(results, folder, objects=objects, announce=_said)
