@@ -35,7 +35,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks.memory import anonymous_bytes
 from benchmarks.search_latency import machine
 from benchmarks.serving import Served, served
-from indexer.durable import write_json
+from benchmarks.telling import tell
 from indexer.search import open_searcher
 
 BUDGETS = {"errors": 0.0, "page.p95_s": 2.0, "api.p95_s": 2.0, "memory.bytes_a_search": 4_000.0}
@@ -185,15 +185,7 @@ def main() -> int:
         "seed": given.seed,
         "measures": measures,
     }
-    for name, value in measures.items():
-        print(f"{name:24} {value}")
-    print(json.dumps(result))
-    if given.json is not None:
-        write_json(given.json, result)
-    missed = [name for name, most in BUDGETS.items() if not measures[name] <= most]
-    for name in missed:
-        print(f"missed: {name} may be {BUDGETS[name]:g}, is {measures[name]:g}", file=sys.stderr)
-    return 1 if missed else 0
+    return tell(result, BUDGETS, given.json)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ server is told apart. Prints the times and one JSON object on the last line; exi
 """
 
 import argparse
-import json
 import os
 import shutil
 import statistics
@@ -29,7 +28,7 @@ import numpy as np
 
 from benchmarks.search_latency import machine
 from benchmarks.serving import served
-from indexer.durable import write_json
+from benchmarks.telling import tell
 from indexer.search import open_searcher
 
 __all__ = ["chromium", "measure"]
@@ -134,8 +133,6 @@ def main() -> int:
         "search.p50_s": round(float(np.percentile(searches, 50)), 3),
         "search.p95_s": round(float(np.percentile(searches, 95)), 3),
     }
-    for name, value in measures.items():
-        print(f"{name:24} {value}")
     result = {
         "benchmark": "page_speed",
         "machine": machine(),
@@ -144,13 +141,7 @@ def main() -> int:
         "seed": given.seed,
         "measures": measures,
     }
-    print(json.dumps(result))
-    if given.json is not None:
-        write_json(given.json, result)
-    missed = [name for name, most in BUDGETS.items() if not measures[name] <= most]
-    for name in missed:
-        print(f"missed: {name} may be {BUDGETS[name]:g}, is {measures[name]:g}", file=sys.stderr)
-    return 1 if missed else 0
+    return tell(result, BUDGETS, given.json)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,7 @@ class ReleaseManifest(ManifestPart):
         lower case, such as ``apogee``, with `vectors` any.
     reader
         Which reader opens the files; with `native` ``mmu_hdf5``, ``mmu_hats`` or
-        ``spectrum_files``, with
-        `vectors` ``vectors``.
+        ``spectrum_files``, with `vectors` ``vectors``.
     files
         Globs relative to the root.
     object_id, ra, dec

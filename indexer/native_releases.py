@@ -23,8 +23,7 @@ class NativeSpectra(BaseModel):
     ----------
     medium
         ``air`` or ``vacuum``: of the wavelengths. Must be stated for ``mmu_hdf5`` and
-        ``mmu_hats``; loose files
-        may state it themselves.
+        ``mmu_hats``; loose files may state it themselves.
     wavelength_unit, flux_unit
         Of loose files that do not state them, such as ``um`` and ``mJy``. Those of the
         Multimodal Universe are in Angstrom and in 1e-17 erg/s/cm2/A.

@@ -1,11 +1,6 @@
 """Readers: from the files of surveys, and of people, to observations."""
 
-from indexer.readers.partitions import (
-    ignored_files,
-    needed_part,
-    partitions,
-    read_partition,
-)
+from indexer.readers.partitions import ignored_files, partitions, read_partition
 from indexer.readers.records import STANDARD_COLUMNS, Partition, Record, Reject
 from indexer.readers.uploads import Upload, read_image_file, read_spectrum_file, read_xp_file
 
@@ -16,7 +11,6 @@ __all__ = [
     "Reject",
     "Upload",
     "ignored_files",
-    "needed_part",
     "partitions",
     "read_image_file",
     "read_partition",

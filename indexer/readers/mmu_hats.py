@@ -101,9 +101,7 @@ def _rows(file: pq.ParquetFile, name: str, release: ReleaseManifest) -> Iterator
     columns = list(dict.fromkeys(".".join(path) for path in paths.values()))
     for rows in parquet_rows(file, BLOCK_ROWS, columns):
         if isinstance(rows, Unreadable):
-            last = rows.first + rows.count - 1
-            reason = f"rows {rows.first} to {last} cannot be read: {rows.reason}"
-            yield Reject("", name, rows.first, reason)
+            yield rows.reject(name)
             continue
         block = {column: _Column(_found(rows.batch, path)) for column, path in paths.items()}
         for offset in range(rows.batch.num_rows):

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from indexer.readers.messages import one_line
+from indexer.readers.records import Reject
 
 __all__ = ["Rows", "Unreadable", "opened_parquet", "parquet_rows"]
 
@@ -28,6 +29,12 @@ class Unreadable:
     first: int
     count: int
     reason: str
+
+    def reject(self, name: str) -> Reject:
+        """Return the reject that stands for them, of a file of this name."""
+        last = self.first + self.count - 1
+        reason = f"rows {self.first} to {last} cannot be read: {self.reason}"
+        return Reject("", name, self.first, reason)
 
 
 def opened_parquet(file: Path | Any, *, ahead: bool = False) -> pq.ParquetFile:

@@ -106,7 +106,7 @@ def _of_parquet(
         _check_type(schema, numbers or [brought.column], bool(numbers))
         for rows in parquet_rows(file, BLOCK_ROWS, wanted):
             if isinstance(rows, Unreadable):
-                yield _unreadable(name, rows, brought.dim)
+                yield _nothing_but(rows.reject(name), brought.dim)
             elif numbers:
                 values = [_floats(rows.batch.column(each)) for each in numbers]
                 yield _block(release, name, rows, *_complete(np.stack(values, 1), brought.dim))
@@ -127,7 +127,7 @@ def _of_array(
         )
     for rows in _rows_beside(root / beside, beside, release, len(array)):
         if isinstance(rows, Unreadable):
-            yield _unreadable(name, rows, brought.dim)
+            yield _nothing_but(rows.reject(name), brought.dim)
             continue
         values = array[rows.first : rows.first + rows.batch.num_rows]
         yield _block(release, name, rows, *_complete(values, brought.dim))
@@ -285,12 +285,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return np.asarray(value)
     return None if isinstance(value, dict) else value
-
-
-def _unreadable(name: str, rows: Unreadable, dim: int) -> VectorBlock:
-    last = rows.first + rows.count - 1
-    reason = f"rows {rows.first} to {last} cannot be read: {rows.reason}"
-    return _nothing_but(Reject("", name, rows.first, reason), dim)
 
 
 def _nothing_but(reject: Reject, dim: int) -> VectorBlock:
