@@ -10,6 +10,7 @@ from app.markup import picture_html
 from app.presentation import class_words, redshift_words
 from app.settings import read_settings
 from app.table_files import JSON, TABLES
+from app.widgets.more import draw_more
 from app.widgets.opening import open_page
 from app.widgets.pictures import source_of
 from app.widgets.problems import draw_problem
@@ -59,14 +60,7 @@ def draw() -> None:
     for place in range(count):
         _draw_source(searcher, found, place)
     if count < min(MOST, len(found)):
-        st.button(
-            f"Show {FIRST} more",
-            key="discordant_more",
-            icon=":material/expand_more:",
-            width="stretch",
-            on_click=_show_more,
-            args=(count,),
-        )
+        draw_more(f"Show {FIRST} more", "discordant_more", _show_more, count)
 
 
 def _show_more(count: int) -> None:

@@ -10,6 +10,7 @@ from app.markup import picture_html
 from app.presentation import facts_words
 from app.settings import read_settings
 from app.table_files import TABLES
+from app.widgets.more import draw_more
 from app.widgets.opening import open_page
 from app.widgets.pictures import source_of
 from app.widgets.problems import draw_problem
@@ -51,13 +52,11 @@ def draw() -> None:
         for key in list(objects)[::-1][:shown]:
             _draw_object(searcher, key)
         if shown < len(objects):
-            st.button(
+            draw_more(
                 f"Show {min(FIRST, len(objects) - shown)} more of {len(objects) - shown}",
-                key="saved_more",
-                icon=":material/expand_more:",
-                width="stretch",
-                on_click=_show_more,
-                args=(shown,),
+                "saved_more",
+                _show_more,
+                shown,
             )
     else:
         st.markdown("“Save” on a neighbour's card puts it here.")

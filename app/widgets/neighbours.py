@@ -11,6 +11,7 @@ from app.markup import hit_html, legend_html
 from app.presentation import Card, cards
 from app.spectra_view import Named
 from app.widgets.examples import draw_marks
+from app.widgets.more import draw_more
 from app.widgets.pictures import Overlay, curve_of, source_of
 from app.widgets.spectra import draw_spectra
 from indexer import Hits, Preview, Query, Searcher
@@ -80,14 +81,7 @@ def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overl
                 )
     if len(hits) == state.current().k < MAX_NEIGHBOURS:
         more = min(MORE, MAX_NEIGHBOURS - len(hits))
-        st.button(
-            f"Show {more} more",
-            key="load_more",
-            icon=":material/expand_more:",
-            width="stretch",
-            on_click=_show_more,
-            args=(more,),
-        )
+        draw_more(f"Show {more} more", "load_more", _show_more, more)
 
 
 def _draw_save(key: str) -> None:
