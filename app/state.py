@@ -4,6 +4,7 @@ Controls mark a change with `touched`; a run without a mark (first load, the bro
 button) takes the question from the address bar instead.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,7 @@ _RANGES = ("redshift", "magnitude")
 _WRONG = "where_refused"
 _TOUCHED = "touched"
 _PUBLISHED = "published"
+_STATED = "stated"
 _GENERATION = "upload_generation"
 _KIND = "upload_kind"
 
@@ -102,6 +104,7 @@ def touched() -> None:
 
 def restore() -> tuple[str, ...]:
     """Take the question from the address where it changed there; return remarks about it."""
+    _state_again()
     params = dict(st.query_params.items())
     used = st.session_state.pop(_TOUCHED, False)
     # Another page's visit takes the controls' values with it.
@@ -109,13 +112,17 @@ def restore() -> tuple[str, ...]:
     if used or (here and params == st.session_state.get(_PUBLISHED)):
         return ()
     address, remarks = parse(params)
-    st.session_state[QUESTION] = address.question
-    st.session_state[TARGET] = address.to
-    st.session_state[COUNT] = address.k
-    st.session_state[BRIDGE] = address.bridge
-    st.session_state[SPACE] = address.space
-    st.session_state[FOLD] = address.fold
-    st.session_state[OTHER_SOURCES] = address.other_sources
+    _state(
+        {
+            QUESTION: address.question,
+            TARGET: address.to,
+            COUNT: address.k,
+            BRIDGE: address.bridge,
+            SPACE: address.space,
+            FOLD: address.fold,
+            OTHER_SOURCES: address.other_sources,
+        }
+    )
     st.session_state[ALSO] = address.also
     st.session_state[AGAINST] = address.against
     st.session_state[PROBE] = address.probe
@@ -124,6 +131,24 @@ def restore() -> tuple[str, ...]:
     if address.question:
         forget_file()
     return remarks
+
+
+def _state(values: Mapping[str, Any]) -> None:
+    """Give controls their values, now and once more in the next run."""
+    for key, value in values.items():
+        st.session_state[key] = value
+    st.session_state[_STATED] = (*st.session_state.get(_STATED, ()), *values)
+
+
+def _state_again() -> None:
+    """Repeat the values of the run before.
+
+    A browser that had not drawn a control when the next run began, as its script was still on its
+    way, forgets what it was told and says that the control is empty.
+    """
+    for key in st.session_state.pop(_STATED, ()):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def current() -> Address:
@@ -159,8 +184,8 @@ def set_filters(chosen: Filters) -> None:
 
 def narrow() -> None:
     """Fill in those controls of filters that have no value yet."""
-    for key, value in _controls(narrowing_of(filters())).items():
-        st.session_state.setdefault(key, value)
+    controls = _controls(narrowing_of(filters()))
+    _state({key: value for key, value in controls.items() if key not in st.session_state})
 
 
 def narrowed() -> None:

@@ -42,8 +42,11 @@ codes, 40,000 took 30 and 11 ms; of 100,000 they crossed at 10,000, with 6 ms.
 EXACT_IN_DOUBT = 200_000
 """The same where the lists were asked, and their answer does not hold: see `Asked.filtered`."""
 
+BEYOND = 2
+"""Times the lists that are enough for filters without regard to the vectors are visited."""
+
 STANDS = 0.9
-"""Share of the best hits that four times the lists must leave, for the answer to be taken."""
+"""Share of the best hits that must lie in the lists that are enough, for the answer to be taken."""
 
 MOST_CANDIDATES = 20_000
 """Candidates of one search beyond which no more are fetched."""
@@ -142,11 +145,13 @@ def lists_to_visit(ann: "AnnIndex", survivors: int) -> int:
     """
     if ann.recipe.name == "flat" or (survivors < ann.count and survivors <= EXACT_SURVIVORS):
         return 0
-    return _usual_lists(ann, survivors)
+    if survivors == ann.count:
+        return ann.default_nprobe
+    return min(ann.recipe.lists, BEYOND * _enough_lists(ann, survivors))
 
 
-def _usual_lists(ann: "AnnIndex", survivors: int) -> int:
-    """Return how many lists to visit: the more, the fewer vectors of each may be found.
+def _enough_lists(ann: "AnnIndex", survivors: int) -> int:
+    """Return how many lists hold the best: the more, the fewer vectors of each may be found.
 
     In proportion to the inverse square root, which kept 0.95 of the true ten nearest from one half
     down to a thousandth where what passed was random.
@@ -220,7 +225,8 @@ class Asked:
 
         Those that may can lie in other lists than those near the query: then the first lists hold
         some, but not the best. They can also all be so far from it that their codes do not tell
-        them apart. So the answer is taken when `GROWTH` times the lists leave it as it is, and no
+        them apart. So `BEYOND` times the lists are visited that are enough where what may be found
+        is spread evenly, and the answer is taken when these would have given it too, and no
         candidate was nearly as good as the best; else all are scored, if they are not too many.
 
         Parameters
@@ -228,28 +234,33 @@ class Asked:
         positions
             Where those that may be found stand; None if they are too many to score.
         """
+        every = self.ann.recipe.lists
         fetch = min(self.survivors, self.ann.recipe.candidates(self.wanted) + SPARE)
-        nprobe = _usual_lists(self.ann, self.survivors)
-        found = self.scored(fetch, nprobe)
+        enough = _enough_lists(self.ann, self.survivors)
+        looked = False
         while True:
-            before = found.best(self.wanted)
-            deep = found.is_deep(self.wanted)
-            everywhere = nprobe >= self.ann.recipe.lists
-            if everywhere and (deep or fetch >= self.survivors):
+            nprobe = min(every, BEYOND * enough)
+            found = self.scored(fetch, nprobe)
+            deep = found.is_deep(self.wanted) or fetch >= self.survivors
+            stands = nprobe >= every or self._stands(found, enough, nprobe)
+            # What is missed at so many candidates is as near as what is found, to the third digit.
+            if stands and (deep or fetch > MOST_CANDIDATES):
                 return found
+            if looked and positions is not None:
+                return self.scanned(positions)
             if not deep:
                 fetch = min(self.survivors, GROWTH * fetch)
-            if deep or not everywhere:
-                nprobe = min(self.ann.recipe.lists, GROWTH * nprobe)
-            found = self.scored(fetch, nprobe)
-            stands = np.isin(found.best(self.wanted), before).sum() >= STANDS * self.wanted
-            if stands and found.is_deep(self.wanted):
-                return found
-            if positions is not None:
-                return self.scanned(positions)
-            if fetch > MOST_CANDIDATES:
-                # What is missed now is as near as what is found, to the third digit.
-                return found
+            if not stands:
+                enough *= GROWTH
+            looked = True
+
+    def _stands(self, found: "Scored", enough: int, nprobe: int) -> bool:
+        """Say whether so many lists hold enough of the best that `nprobe` of them hold."""
+        if len(found.rows) < self.wanted:
+            return False
+        best = self.vectors[places_of(self.rows, found.best(self.wanted))]
+        before = self.ann.lists_before(self.vector, np.asarray(best, np.float32), nprobe)
+        return bool(np.sum(before < enough) >= STANDS * self.wanted)
 
 
 @dataclass(frozen=True, eq=False)

