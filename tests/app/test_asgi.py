@@ -1,5 +1,6 @@
 """Pages and API in one real process, started as `make demo` does."""
 
+import gc
 import os
 import shlex
 import socket
@@ -11,7 +12,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from streamlit import config
 
+from app.resources import open_unseen
+from app.settings import Settings
 from indexer.client import Client
 from tests.indexer.small_sky import build_small_index, key_of
 
@@ -88,3 +92,15 @@ def test_no_path_leads_out(address, path):
     with refused.value as answer:
         assert answer.code in (400, 404)
         assert b"root:" not in answer.read()
+
+
+def test_what_stays_is_not_looked_through_for_garbage(address, tmp_path_factory):
+    """Streamlit would, of everything and after every run, unless its configuration says no."""
+    index = build_small_index(tmp_path_factory.mktemp("opened"))
+    before = gc.get_freeze_count()
+    try:
+        open_unseen(Settings(index, None))
+        assert gc.get_freeze_count() > before + 100_000
+    finally:
+        gc.unfreeze()
+    assert config.get_option("runner.postScriptGC") is False

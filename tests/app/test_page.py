@@ -122,6 +122,20 @@ def test_the_address_restores_everything(page, searcher):
     assert text_of(page).count('class="bridge linked"') == 5
 
 
+def test_what_the_address_states_is_told_to_the_browser_twice(page):
+    """Once more in the next run, for a control that was not drawn yet; then no more."""
+    page.query_params["q"] = "demo-hsc:7"
+    page.run()
+    assert page.text_input(key=QUESTION).proto.set_value
+    page.number_input(key=COUNT).set_value(3).run()
+    assert page.text_input(key=QUESTION).proto.set_value
+    assert page.text_input(key=QUESTION).value == "demo-hsc:7"
+    assert page.number_input(key=COUNT).value == 3
+    page.number_input(key=COUNT).set_value(4).run()
+    assert not page.text_input(key=QUESTION).proto.set_value
+    assert page.text_input(key=QUESTION).value == "demo-hsc:7"
+
+
 def test_controls_write_the_address(page):
     page.query_params["q"] = "demo-hsc:7"
     page.run()
