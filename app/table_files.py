@@ -1,6 +1,8 @@
-"""The kinds of tables that the pages give away."""
+"""The kinds of tables that the pages and the API give away."""
 
 from dataclasses import dataclass
+
+from indexer.export import MEDIA_TYPES
 
 __all__ = ["JSON", "TABLES", "TableFile"]
 
@@ -18,7 +20,7 @@ class TableFile:
     suffix
         Of the file's name, without the dot.
     media_type
-        For the browser.
+        In HTTP.
     """
 
     title: str
@@ -27,11 +29,15 @@ class TableFile:
     media_type: str
 
 
-TABLES = (
-    TableFile("CSV", "csv", "csv", "text/csv"),
-    TableFile("ECSV", "ecsv", "ecsv", "text/plain"),
-    TableFile("FITS", "fits", "fits", "application/fits"),
-    TableFile("VOTable", "votable", "vot", "application/x-votable+xml"),
-    TableFile("Parquet", "parquet", "parquet", "application/vnd.apache.parquet"),
+_TITLES = {
+    "csv": "CSV",
+    "ecsv": "ECSV",
+    "fits": "FITS",
+    "votable": "VOTable",
+    "parquet": "Parquet",
+    "json": "JSON",
+}
+*TABLES, JSON = (
+    TableFile(title, form, {"votable": "vot"}.get(form, form), MEDIA_TYPES[form])
+    for form, title in _TITLES.items()
 )
-JSON = TableFile("JSON", "json", "json", "application/json")

@@ -7,7 +7,7 @@ from typing import Any
 from aion_encoder.identity import Identity
 from indexer.finding import Search
 from indexer.index_file import Index
-from indexer.neighbours import EXACT_IN_DOUBT, lists_to_visit
+from indexer.neighbours import NEAR_FIRST_UP_TO, lists_to_visit
 from indexer.options import SearchOptions
 from indexer.queries import Query
 from indexer.software import software_version
@@ -82,7 +82,7 @@ def receipt_of(
             }
             if rows is not None:
                 there, _ = segment.stored(space, compared)
-                survivors = rows[release].among(there, EXACT_IN_DOUBT)[0]
+                survivors = rows[release].among(there, NEAR_FIRST_UP_TO)[0]
                 recipes[release] |= {
                     "passing": survivors,
                     "nprobe": lists_to_visit(ann, survivors),

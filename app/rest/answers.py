@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from app.rest import models
 from app.rest.endpoints import Call, Endpoint
 from app.rest.problems import Refusal
+from app.table_files import JSON, TABLES
 from app.uploaded import written
 from indexer import Hits, Query, SearchOptions, Upload, parse_filters, render_hits
 from indexer.cone import Around
@@ -22,7 +23,7 @@ __all__ = ["ENDPOINTS", "PREFIX", "media_type"]
 PREFIX = "/v1"
 """Of every path, below what the API is mounted at."""
 
-_SUFFIXES = {name: {"votable": "vot"}.get(name, name) for name in MEDIA_TYPES}
+_SUFFIXES = {kind.form: kind.suffix for kind in (*TABLES, JSON)}
 _INTERNAL = ("healpix_29",)
 """Numbers that a script in a browser would round."""
 

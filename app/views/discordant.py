@@ -25,7 +25,7 @@ WHAT = """
 Of every source with a picture and a spectrum: its neighbours in pictures beside its neighbours in
 spectra. The score is 0 where both agree and 1 where the picture could belong to another source.
 Blends, lenses, active nuclei and wrong redshifts are among the first; so is whatever a model sees
-badly. How far this brings them to the top is measured (`docs/quality.md`).
+badly. How far this brings them to the top is measured in docs/quality.md.
 """
 FORMATS = ("csv", "votable")
 COMPARE_PAGE = "views/compare.py"

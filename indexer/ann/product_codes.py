@@ -5,11 +5,11 @@ product is the one with the smallest angle, which is what the graph's constructi
 length is the one that leaves the shortest residuals to be coded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float32, Int64, UInt16
 
 from indexer.ann.kmeans import SEED, two_level_kmeans
 from indexer.ann.library import checked, faiss, one_thread
@@ -19,6 +19,7 @@ __all__ = [
     "GRAPH_UP_TO",
     "centres_of",
     "fast_lists_of",
+    "list_of_row",
     "lists_of",
     "lists_to_visit",
     "matrix_of",
@@ -137,6 +138,22 @@ def centres_of(lists: Any) -> Float32[np.ndarray, "lists out"]:
     # The graph of product codes gives its centres slowly, one at a time.
     storage = faiss.downcast_index(getattr(quantizer, "storage", quantizer))
     return np.asarray(storage.reconstruct_n(0, int(lists.nlist)))
+
+
+def list_of_row(inverted: Sequence[Any], lists: int) -> UInt16[np.ndarray, " rows"]:
+    """Return the list of each row, from FAISS's inverted lists; 0 of rows that are in none."""
+    found = np.zeros(0, np.uint16)
+    for each in inverted:
+        for number in range(lists):
+            size = each.list_size(number)
+            if not size:
+                continue
+            rows = faiss.rev_swig_ptr(each.get_ids(number), size)
+            most = int(rows.max()) + 1
+            if most > len(found):
+                found = np.pad(found, (0, max(most, 2 * len(found)) - len(found)))
+            found[rows] = number
+    return found
 
 
 def lists_to_visit(

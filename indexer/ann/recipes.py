@@ -20,6 +20,7 @@ product codes answer in half the time at the same recall, and are built in a qua
 """
 
 MOST_LISTS = 65_536
+_LISTS_PER_ROOT = 16
 _PRODUCT_CODE_BYTES = 32
 _ROW_BYTES = 8
 _TRAINING_VECTORS_PER_LIST = {"flat": 0, "ivf_sq8": 64, "ivf_pq4": 40}
@@ -90,11 +91,13 @@ def recipe_for(count: int, dim: int) -> Recipe:
     Up to `EXACT_UP_TO` flat. Then, as long as codes of 8 bits take no more than
     `EIGHT_BIT_UP_TO`, these in about four times the square root in lists. Above that product
     codes in 16 times the square root, at most `MOST_LISTS`: long enough at 200 million, and the
-    most that vectors can be assigned to as fast as they can be read.
+    most that vectors can be assigned to as fast as they can be read. Not the nearest power of two:
+    then the work for a vector would leap where the lists double.
     """
     if count <= EXACT_UP_TO:
         return Recipe("flat")
     if count * dim <= EIGHT_BIT_UP_TO:
         return Recipe("ivf_sq8", 2 ** round(math.log2(4.0 * math.sqrt(count))))
-    lists = min(16.0 * math.sqrt(count), count / _TRAINING_VECTORS_PER_LIST["ivf_pq4"])
-    return Recipe("ivf_pq4", min(MOST_LISTS, 2 ** round(math.log2(lists))))
+    most = count / _TRAINING_VECTORS_PER_LIST["ivf_pq4"] / _LISTS_PER_ROOT
+    lists = _LISTS_PER_ROOT * max(1, round(min(math.sqrt(count), most)))
+    return Recipe("ivf_pq4", min(MOST_LISTS, lists))

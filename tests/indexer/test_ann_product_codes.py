@@ -353,3 +353,36 @@ def test_lists_that_the_graph_does_not_reach_do_not_drown_the_others(index):
     # Without that, a query says nothing any more.
     drowned = np.where(visited[1] < 0, np.float32(-3.4e38), visited[0]), visited[1]
     assert (search_lists(codes, given, 10, drowned, parameters)[1] == whole[1]).mean() < 0.5
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_it_is_known_how_near_the_list_of_a_row_is(trained, index, files):
+    numbers, _ = ann.nearest_lists(trained, VECTORS)
+    if files == 2:
+        halves = (slice(None, COUNT // 3), slice(COUNT // 3, None))
+        parts = [ann.fill(trained, VECTORS[part].copy(), ROWS[part].copy()) for part in halves]
+        index = ann.AnnIndex(*(ann.for_serving(part) for part in parts[:1]), tuple(
+            ann.for_serving(part) for part in parts[1:]
+        ))  # fmt: skip
+    centres = centres_of(lists_of(index.index))
+    chosen = np.array([0, 17, COUNT // 3, COUNT - 1])
+    for query in QUERIES[:3]:
+        expected = centres[numbers[chosen]] @ (matrix_of(index.index) @ query)
+        np.testing.assert_allclose(index.nearness(query, ROWS[chosen]), expected, rtol=1e-5)
+
+
+def test_it_is_known_how_many_lists_are_read_before_that_of_a_hit(trained, index):
+    numbers, _ = ann.nearest_lists(trained, VECTORS)
+    centres, nprobe = centres_of(lists_of(index.index)), 32
+    agree = []
+    for query in QUERIES[:20]:
+        near = centres @ (matrix_of(index.index) @ query)
+        place = np.empty(RECIPE.lists, np.int64)
+        place[np.argsort(-near)] = np.arange(RECIPE.lists)
+        rows = index.search(query[None, :], 40, nprobe=nprobe)[1][0]
+        found = np.searchsorted(ROWS, rows)
+        before = index.lists_before(query, VECTORS[found], nprobe)
+        assert before.max() < nprobe
+        agree.append(before == place[numbers[found]])
+    # The graph gives a few vectors to another list than the nearest.
+    assert np.mean(agree) > 0.97

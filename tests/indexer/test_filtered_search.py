@@ -278,13 +278,13 @@ def test_any_rows_may_be_allowed(
 
 @pytest.mark.parametrize("share", [0.5, 0.1, 0.01, 0.001])
 @pytest.mark.parametrize("kind", ["random", "towards", "far", "opposite"])
-@pytest.mark.parametrize("in_doubt", [0, neighbours.EXACT_IN_DOUBT])
+@pytest.mark.parametrize("in_doubt", [0, neighbours.NEAR_FIRST_UP_TO])
 def test_lists_keep_their_recall(
     segment: FakeSegment, monkeypatch: pytest.MonkeyPatch, in_doubt: int, kind: str, share: float
 ) -> None:
     """Also where what passes is like the query, far from it, or the most unlike it."""
     monkeypatch.setattr(neighbours, "EXACT_SURVIVORS", 0)
-    monkeypatch.setattr(neighbours, "EXACT_IN_DOUBT", in_doubt)
+    monkeypatch.setattr(neighbours, "NEAR_FIRST_UP_TO", in_doubt)
     shares = []
     for query in _clustered(30, 2):
         towards = segment.vectors_.astype(np.float32) @ query
