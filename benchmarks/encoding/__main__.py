@@ -6,6 +6,7 @@ import click
 
 from benchmarks.encoding.page import write_page
 from benchmarks.encoding.rates import measure_rates
+from benchmarks.encoding.steady import measure_steady
 from benchmarks.encoding.whole import measure_whole
 from benchmarks.scale.results import RESULTS
 
@@ -38,6 +39,17 @@ def rates(folder: Path, results: Path, count: int, rounds: int) -> None:
 def whole(folder: Path, results: Path, objects: int) -> None:
     """Measure reading, tokenizing, encoding and writing, and each alone."""
     path = measure_whole(results, folder, objects=objects, announce=_said)
+    click.echo(f"written: {path}")
+
+
+@main.command()
+@folder_argument
+@results_option
+@click.option("--objects", default=600, type=click.IntRange(1), help="Of the simulated sky.")
+@click.option("--minutes", default=60.0, type=click.FloatRange(0.0), help="For so long.")
+def steady(folder: Path, results: Path, objects: int, minutes: float) -> None:
+    """Measure the memory of a process that encodes again and again."""
+    path = measure_steady(results, folder, objects=objects, minutes=minutes, announce=_said)
     click.echo(f"written: {path}")
 
 

@@ -18,7 +18,7 @@ __all__ = ["BUDGETS", "RESULT_NAMES", "page", "write_page"]
 Results = Mapping[str, Mapping[str, Any]]
 
 BUDGETS = Path(__file__).parent / "budgets.toml"
-RESULT_NAMES = ("encoding-cpu", "encoding-whole", "encoding-gpu")
+RESULT_NAMES = ("encoding-cpu", "encoding-whole", "encoding-steady", "encoding-gpu")
 
 _NONE = "–"
 _TITLES = {
@@ -41,6 +41,8 @@ def page(results: Results) -> str:
         lines += ["", *_beside_package(results["encoding-cpu"])]
     if "encoding-whole" in results:
         lines += ["", *_whole(results["encoding-whole"])]
+    if "encoding-steady" in results:
+        lines += ["", *_steady(results["encoding-steady"])]
     lines += ["", "## On a GPU", ""]
     if "encoding-gpu" in results:
         lines += fact_lines(results["encoding-gpu"])
@@ -123,6 +125,23 @@ def _whole(document: Mapping[str, Any]) -> list[str]:
         f"the two alone. Memory above the weights: {_gigabytes(measures['memory.peak_bytes'])} GB",
         "at most; the largest amount held between two files changed by",
         f"{measures['memory.growth_bytes'] / 1e6:.1f} MB from their first half to their second.",
+    ]
+
+
+def _steady(document: Mapping[str, Any]) -> list[str]:
+    measures = document["measures"]
+    least, most = (_gigabytes(measures[f"memory.{name}_bytes"]) for name in ("least", "most"))
+    return [
+        "## For a long time",
+        "",
+        *fact_lines(document),
+        f"- {document['objects']:,} objects in {measures['minutes']:.0f} minutes, one process: the",
+        f"  simulated sky {document['rounds']} times, bundled weights",
+        "",
+        f"Anonymous memory, weights and libraries included, was from {least} to {most} GB;",
+        "after the first fifth of the time it grew by",
+        f"{measures['memory.growth_bytes_an_hour'] / 1e6:.1f} MB an hour",
+        "(`python -m benchmarks.encoding steady FOLDER`).",
     ]
 
 

@@ -15,10 +15,11 @@ from indexer.plan import plan
 from indexer.readers import Reject, read_partition
 from indexer.tools import EncoderLike, Tools
 
-__all__ = ["measure_whole"]
+__all__ = ["SEED", "manifest_of", "measure_whole", "tools_with"]
 
 _MANIFEST = Path(__file__).parents[2] / "data_manifests" / "demo.toml"
-_SEED = 7
+SEED = 7
+"""Of the sky."""
 
 
 def measure_whole(
@@ -40,14 +41,8 @@ def measure_whole(
     import torch
 
     from aion_encoder import open_encoder
-    from demo_sky import write_sky
 
-    sky = folder / f"sky-{objects}"
-    if not (sky / "labels.parquet").exists():
-        announce("writing the sky")
-        shutil.rmtree(sky, ignore_errors=True)
-        write_sky(sky, objects, _SEED)
-    manifest = load_manifest(_MANIFEST, root=sky)
+    manifest = manifest_of(folder, objects, announce)
     announce("reading alone")
     began = time.perf_counter()
     observations = list(_read(manifest))
@@ -73,7 +68,7 @@ def measure_whole(
             index,
             native_weights="none",
             progress=lambda _done, _total: held.append(anonymous_bytes()),
-            tools=_tools(opened),
+            tools=tools_with(opened),
         )
         whole_s = time.perf_counter() - began
         most = seen.bytes
@@ -90,7 +85,7 @@ def measure_whole(
     return write_results(
         results,
         "encoding-whole",
-        seed=_SEED,
+        seed=SEED,
         versions={"torch": torch.__version__},
         objects=count,
         files=len(held) - 1,
@@ -107,5 +102,18 @@ def _read(manifest: Manifest) -> Iterator[Observation]:
                     yield from record.observations
 
 
-def _tools(encoder: EncoderLike) -> Tools:
+def manifest_of(folder: Path, objects: int, announce: Callable[[str], None]) -> Manifest:
+    """Return the manifest of a simulated sky of so many sources, which is written once."""
+    from demo_sky import write_sky
+
+    sky = folder / f"sky-{objects}"
+    if not (sky / "labels.parquet").exists():
+        announce("writing the sky")
+        shutil.rmtree(sky, ignore_errors=True)
+        write_sky(sky, objects, SEED)
+    return load_manifest(_MANIFEST, root=sky)
+
+
+def tools_with(encoder: EncoderLike) -> Tools:
+    """Return tools that take an encoder that is open already."""
     return Tools(open_encoder=lambda _weights: encoder)

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.encoding.page import BUDGETS, RESULT_NAMES, page, write_page
 from benchmarks.encoding.rates import _told, _Turn
+from benchmarks.encoding.steady import growth_per_hour
 from benchmarks.scale.budgets import read_budgets
 from benchmarks.scale.results import RESULTS, read_results
 from indexer.durable import write_json
@@ -56,6 +57,17 @@ GOLDEN = {
             "memory.growth_bytes": -2e6,
         },
     },
+    "encoding-steady": {
+        **FACTS,
+        "objects": 90_000,
+        "rounds": 75,
+        "measures": {
+            "minutes": 60.4,
+            "memory.growth_bytes_an_hour": 1.5e6,
+            "memory.most_bytes": 7.5e8,
+            "memory.least_bytes": 7.0e8,
+        },
+    },
 }
 
 
@@ -70,6 +82,8 @@ def test_every_number_comes_to_its_place() -> None:
         "| reading alone | 1,500.0 |",
         "All together takes 5.3% more time than the slower of",
         "-2.0 MB from their first half to their second.",
+        "- 90,000 objects in 60 minutes, one process: the\n  simulated sky 75 times",
+        "was from 0.70 to 0.75 GB;\nafter the first fifth of the time it grew by\n1.5 MB an hour",
         "| `cpu.image.ratio_to_package` | at least 1.3 | 1.25 | **missed** | pictures, against",
         "| `cpu.image.bfloat16.ratio_to_package` | at least 1.3 | 2.5 | met |",
         "| `whole.over_slower` | at most 0.15 | 0.0526 | met |",
@@ -77,6 +91,12 @@ def test_every_number_comes_to_its_place() -> None:
         "No GPU was at hand, so nothing here says how fast one is.",
     ):
         assert row in text, row
+
+
+def test_memory_grows_by_the_line_through_what_was_held_once_warm() -> None:
+    held = [(0.0, 0), (10.0, 10**9), (100.0, 2 * 10**9), (200.0, 2 * 10**9 + 10_000)]
+    held += [(500.0, 2 * 10**9 + 40_000)]
+    assert growth_per_hour(held) == pytest.approx(360_000.0)
 
 
 def test_a_page_can_be_made_of_nothing(tmp_path: Path) -> None:
