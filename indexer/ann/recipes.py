@@ -20,7 +20,6 @@ product codes answer in half the time at the same recall, and are built in a qua
 """
 
 MOST_LISTS = 65_536
-_LISTS_PER_ROOT = 16
 _PRODUCT_CODE_BYTES = 32
 _ROW_BYTES = 8
 _TRAINING_VECTORS_PER_LIST = {"flat": 0, "ivf_sq8": 64, "ivf_pq4": 40}
@@ -98,6 +97,5 @@ def recipe_for(count: int, dim: int) -> Recipe:
         return Recipe("flat")
     if count * dim <= EIGHT_BIT_UP_TO:
         return Recipe("ivf_sq8", 2 ** round(math.log2(4.0 * math.sqrt(count))))
-    most = count / _TRAINING_VECTORS_PER_LIST["ivf_pq4"] / _LISTS_PER_ROOT
-    lists = _LISTS_PER_ROOT * max(1, round(min(math.sqrt(count), most)))
-    return Recipe("ivf_pq4", min(MOST_LISTS, lists))
+    lists = min(16.0 * math.sqrt(count), count / _TRAINING_VECTORS_PER_LIST["ivf_pq4"])
+    return Recipe("ivf_pq4", min(MOST_LISTS, max(1, round(lists))))

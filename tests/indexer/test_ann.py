@@ -203,10 +203,10 @@ def test_recipes_by_size():
     assert ann.recipe_for(50_000, 768) == ann.Recipe("flat")
     assert ann.recipe_for(50_001, 768) == ann.Recipe("ivf_sq8", 1024)
     assert ann.recipe_for(1_000_000, 768) == ann.Recipe("ivf_pq4", 16_000)
-    assert ann.recipe_for(10_000_000, 768) == ann.Recipe("ivf_pq4", 50_592)
+    assert ann.recipe_for(10_000_000, 768) == ann.Recipe("ivf_pq4", 50_596)
     # 128 MiB of 8-bit codes is where product codes begin.
     assert ann.recipe_for(2**19, 256) == ann.Recipe("ivf_sq8", 4096)
-    assert ann.recipe_for(2**19 + 1, 256) == ann.Recipe("ivf_pq4", 11_584)
+    assert ann.recipe_for(2**19 + 1, 256) == ann.Recipe("ivf_pq4", 11_585)
     assert ann.recipe_for(200_000_000, 128) == ann.Recipe("ivf_pq4", 65_536)
     for name, lists in (("flat", 3), ("ivf_sq8", 0), ("ivf_pq4", 0), ("ivf_rabitq", 16)):
         with pytest.raises(ValueError, match=f"'flat' without lists, .* got '{name}' with {lists}"):
