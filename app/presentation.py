@@ -124,7 +124,7 @@ def position_words(ra_deg: float, dec_deg: float) -> str:
 
 def redshift_words(redshift: float) -> str:
     """Return a redshift with four decimals, or nothing where it is unknown."""
-    return f"{redshift:.4f}" if math.isfinite(redshift) else ""
+    return f"{redshift:z.4f}" if math.isfinite(redshift) else ""
 
 
 def class_words(object_class: str) -> str:

@@ -10,7 +10,7 @@ STYLE = """
 [data-testid="stCaptionContainer"] { color: color-mix(in srgb, currentColor 78%, transparent); }
 .picture { display: block; width: 100%; aspect-ratio: 1; object-fit: contain;
   image-rendering: pixelated; border-radius: 4px; background: #05070a; }
-.drawing { display: block; width: 100%; height: auto; }
+.drawing { display: block; width: 100%; height: auto; max-width: 25rem; }
 .nothing { display: flex; align-items: center; justify-content: center; text-align: center;
   width: 100%; aspect-ratio: 1; border-radius: 4px; font-size: .8rem; opacity: .65;
   border: 1px dashed color-mix(in srgb, currentColor 30%, transparent); }

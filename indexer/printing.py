@@ -71,7 +71,7 @@ def hits_text(hits: Hits) -> str:
             record["bridge"],
             _number(record["ra_deg"], "{:.5f}"),
             _number(record["dec_deg"], "{:+.5f}"),
-            _number(record["redshift"], "{:.4f}"),
+            _number(record["redshift"], "{:z.4f}"),
             _number(record["magnitude"], "{:.2f}"),
             record["object_class"] or MISSING,
         ]
@@ -96,7 +96,7 @@ def query_text(query: Query) -> str:
     if query.has_position:
         told[-1] += f", {query.ra_deg:.6f} {query.dec_deg:+.6f}"
     if isfinite(query.redshift):
-        told[-1] += f", z = {query.redshift:.4f}"
+        told[-1] += f", z = {query.redshift:z.4f}"
     told[-1] += f", {query.object_class})" if query.object_class else ")"
     lines = [" ".join(told)]
     lines += [f"  {name}: {value}" for name, value in query.assumptions.items()]

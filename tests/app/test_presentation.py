@@ -19,6 +19,7 @@ from app.presentation import (
     percentile_words,
     position_words,
     query_title,
+    redshift_words,
 )
 from tests.app.fakes import FakeSearcher, invented_hits
 
@@ -150,3 +151,11 @@ def test_what_is_a_demonstration_is_said():
     assert demonstration_words(info) == "Simulated, and never observed: demo-hsc."
     info.releases["demo-hsc"].simulated = False
     assert demonstration_words(info) == ""
+
+
+@pytest.mark.parametrize(
+    ("redshift", "words"),
+    [(0.12345, "0.1235"), (-0.00001, "0.0000"), (-0.0012, "-0.0012"), (math.nan, "")],
+)
+def test_no_redshift_is_a_negative_nothing(redshift, words):
+    assert redshift_words(redshift) == words
