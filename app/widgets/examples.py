@@ -73,7 +73,7 @@ def draw_examples(asked: Address) -> None:
             )
 
 
-def draw_marks(key: str) -> None:
+def draw_marks(key: str, row: int) -> None:
     """Draw what makes a neighbour an example for or against."""
     with st.container(horizontal=True, gap="xsmall"):
         for kind, icon, words in (
@@ -82,7 +82,7 @@ def draw_marks(key: str) -> None:
         ):
             st.button(
                 "more" if kind == state.ALSO else "less",
-                key=f"{kind}:{key}",
+                key=f"{kind}:{row}",
                 icon=icon,
                 type="tertiary",
                 help=words,

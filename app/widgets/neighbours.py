@@ -57,21 +57,23 @@ def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overl
         source, alternative = source_of(previews[card.key], card.key, overlay)
         simulated = releases[card.release].simulated
         place = (float(hits.ra_deg[row]), float(hits.dec_deg[row]))
+        # Controls are named by their row: Streamlit keeps what once had a name for as long as the
+        # session, and named by its object every neighbour would leave some kilobytes behind.
         with grid.cell():
             # Of a place in a simulated sky nobody else knows anything.
             pages = {} if simulated else pages_at(*place)
             st.html(hit_html(card, source, alternative, raw=raw, pages=pages))
             st.button(
                 "More like this",
-                key=f"more:{card.key}",
+                key=f"more:{row}",
                 on_click=state.ask,
                 args=(card.key,),
                 width="stretch",
             )
             # An address parts examples by commas.
             if "," not in card.key:
-                draw_marks(card.key)
-            _draw_save(card.key)
+                draw_marks(card.key, row)
+            _draw_save(card.key, row)
             if query.key is not None:
                 st.page_link(
                     COMPARE_PAGE,
@@ -84,11 +86,11 @@ def draw_neighbours(searcher: Searcher, query: Query, hits: Hits, overlay: Overl
         draw_more(f"Show {more} more", "load_more", _show_more, more)
 
 
-def _draw_save(key: str) -> None:
+def _draw_save(key: str, row: int) -> None:
     kept = key in saved.saved()
     st.button(
         "Saved" if kept else "Save",
-        key=f"save:{key}",
+        key=f"save:{row}",
         icon=":material/bookmark_added:" if kept else ":material/bookmark_add:",
         type="tertiary",
         help="Keep it on the page Saved, in this browser session",

@@ -68,10 +68,10 @@ def _draw_same_source(searcher: Searcher, key: str) -> None:
     if counterparts:
         with st.container(gap="xxsmall", key="same_source"):
             st.caption("Same source, other observations")
-            for other in counterparts:
+            for row, other in enumerate(counterparts):
                 st.button(
                     other,
-                    key=f"same:{other}",
+                    key=f"same:{row}",
                     on_click=state.ask,
                     args=(other,),
                     type="tertiary",

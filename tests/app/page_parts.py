@@ -1,5 +1,6 @@
 """What tests of the page look for in it."""
 
+import re
 from html import unescape
 
 
@@ -18,3 +19,8 @@ def button(page, key):
 
 def more_like_this(page):
     return [each for each in page.button if each.key.startswith("more:")]
+
+
+def hit_keys(page):
+    """Return the keys of the neighbours, in their order."""
+    return re.findall(r'<div title="([^"]+)"><div class="hit-release">', text_of(page))

@@ -9,7 +9,7 @@ from app.widgets.properties import OPEN
 from app.widgets.starters import EXAMPLE_CLASS
 from indexer import IndexFormatError, ReadError
 from tests.app.fakes import BIG_ID
-from tests.app.page_parts import button, more_like_this, searches, text_of
+from tests.app.page_parts import button, hit_keys, more_like_this, searches, text_of
 
 
 def test_the_start_page_invites(page, searcher):
@@ -67,20 +67,32 @@ def test_a_typed_key_finds_neighbours(page, searcher):
 def test_a_neighbour_becomes_the_next_question(page, searcher):
     page.query_params["q"] = "demo-desi:39633345008634465"
     page.run()
-    first = more_like_this(page)[0]
-    first.click()
+    first = hit_keys(page)[0]
+    more_like_this(page)[0].click()
     page.run()
-    assert searcher.asked[-2] == ("text", first.key.removeprefix("more:"))
-    assert page.query_params["q"] == first.key.removeprefix("more:")
+    assert searcher.asked[-2] == ("text", first)
+    assert page.query_params["q"] == first
+
+
+def test_a_session_knows_no_more_controls_after_many_answers(page):
+    """Streamlit keeps whatever once had a key for as long as the session."""
+    page.query_params["q"] = "demo-desi:5"
+    page.run()
+    keys = {each.key for each in page.button}
+    shown = hit_keys(page)
+    more_like_this(page)[3].click()
+    page.run()
+    assert hit_keys(page) != shown
+    assert {each.key for each in page.button} == keys
 
 
 def test_neighbours_become_examples_for_and_against(page, searcher):
     page.query_params["q"] = "demo-desi:5"
     page.run()
-    first = more_like_this(page)[0].key.removeprefix("more:")
-    button(page, f"also:{first}").click().run()
-    second = more_like_this(page)[0].key.removeprefix("more:")
-    button(page, f"against:{second}").click().run()
+    first = hit_keys(page)[0]
+    button(page, "also:0").click().run()
+    second = hit_keys(page)[0]
+    button(page, "against:0").click().run()
     assert not page.exception
     assert (page.query_params["also"], page.query_params["not"]) == (first, second)
     examples = searcher.queries[-1].examples
