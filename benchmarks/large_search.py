@@ -26,7 +26,7 @@ from indexer.coded_vectors import CodedVectors
 from indexer.durable import write_json
 from indexer.evaluate.measures import bootstrap
 from indexer.fill import Filling
-from indexer.vectors import rerank
+from indexer.vectors import expect_scattered, rerank
 
 K = 10
 COLD = 100
@@ -58,6 +58,8 @@ class Opened:
         vectors = self.filling.vectors()
         self.open_s = time.perf_counter() - start
         assert isinstance(vectors, CodedVectors)
+        # As a segment does whose vectors are held in lists.
+        expect_scattered(vectors)
         self.vectors = vectors
 
     def asked(

@@ -28,7 +28,7 @@ from indexer.layout import (
     xp_basis_file,
 )
 from indexer.previews import Preview, PreviewFile, as_spectrum
-from indexer.vectors import Vectors, map_vectors
+from indexer.vectors import Vectors, expect_scattered, map_vectors
 from indexer.xp_basis import XpBasis, read_basis
 
 if TYPE_CHECKING:
@@ -226,6 +226,8 @@ class Segment:
                 for each in files:
                     told = told.replace(str(each.name), str(each.path))
                 raise IndexFormatError(told) from error
+            if self._ann[space, modality].recipe.name != "flat":
+                expect_scattered(self._vectors[space, modality])
         return self._ann[space, modality]
 
     def _one_modality(self, space: str, modality: str | None) -> str:

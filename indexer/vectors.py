@@ -6,6 +6,7 @@ are computed pair by pair, so that equal vectors get equal scores whatever else 
 with them.
 """
 
+import mmap
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +25,7 @@ __all__ = [
     "Nearest",
     "Vectors",
     "exact_scan",
+    "expect_scattered",
     "map_vectors",
     "pair_scores",
     "places_of",
@@ -118,6 +120,17 @@ def map_vectors(path: Path) -> Vectors:
             f"{path} must hold a float16 matrix, got {vectors.dtype} of shape {vectors.shape}"
         )
     return vectors
+
+
+def expect_scattered(vectors: Vectors) -> None:
+    """Tell the system that mapped vectors are taken here and there: nothing is read ahead.
+
+    A search ranks a few hundred candidates again, which lie anywhere in the file: of 200 million
+    vectors each brought the 2 MB around it from the disk, and drove others out of memory.
+    """
+    mapped: Any = vectors.codes.base if isinstance(vectors, CodedVectors) else vectors.base
+    if isinstance(mapped, mmap.mmap):
+        mapped.madvise(mmap.MADV_RANDOM)
 
 
 def pair_scores(

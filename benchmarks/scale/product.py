@@ -23,7 +23,7 @@ from indexer.fill import Filling, fill_segment, train_quantizer
 from indexer.layout import quantizer_file, segment_unit, space_unit
 from indexer.neighbours import best_of
 from indexer.row_sets import RowSet
-from indexer.vectors import exact_scan, map_vectors, rerank
+from indexer.vectors import exact_scan, expect_scattered, map_vectors, rerank
 
 __all__ = ["Opened", "build", "chosen", "filling_of", "held_as", "opened"]
 
@@ -132,6 +132,7 @@ class Opened:
 def opened(data: Data, folder: Path) -> Opened:
     """Open what `build` made."""
     filling = replace(data.filling, root=folder)
-    return Opened(
-        ann.load(filling.ann_path), map_vectors(filling.vectors_path), np.arange(data.count)
-    )
+    vectors = map_vectors(filling.vectors_path)
+    # As a segment does whose vectors are held in lists.
+    expect_scattered(vectors)
+    return Opened(ann.load(filling.ann_path), vectors, np.arange(data.count))

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.memory import anonymous_bytes, mapped_bytes, peak
+from benchmarks.memory import anonymous_bytes, forget, mapped_bytes, peak
 from benchmarks.scale.data import Data
 from benchmarks.scale.filters import filtered
 from benchmarks.scale.measuring import SECONDS, TARGETS, curve
@@ -147,6 +147,16 @@ def _search(
     }
 
 
+def _cold(data: Data, system: str, setting: int) -> dict[str, Any]:
+    """Measure from files that nothing holds in memory to the first answer."""
+    folder = index_folder(data, system)
+    forget(path for path in folder.rglob("*") if path.is_file())
+    query = data.queries()[:1]
+    start = time.perf_counter()
+    SYSTEMS[system].open(data, folder)(query, setting)
+    return {"cold_start_s": round(time.perf_counter() - start, 3)}
+
+
 def _filtered(data: Data, system: str, selectivities: list[float]) -> dict[str, Any]:
     return {"rows": filtered(data, index_folder(data, system), selectivities)}
 
@@ -156,6 +166,7 @@ STEPS: Mapping[str, Callable[..., Mapping[str, Any]]] = {
     "statistics": statistics_of,
     "build": _build,
     "search": _search,
+    "cold": _cold,
     "filtered": _filtered,
 }
 

@@ -18,6 +18,10 @@ from indexer.errors import IndexFormatError, SearchError
 __all__ = ["fill", "for_serving", "load_trained", "merge", "read", "save", "train"]
 
 _BLOCK_BYTES = 1 << 20
+_READ_BYTES = 1 << 24
+_PRODUCT_CODES = b"IxPT"
+"""How the file of an index begins that projects vectors first: product codes, and no other."""
+
 _KMEANS_ITERATIONS = 10
 _TWO_LEVELS_FROM = 2048
 """Lists from which k-means in one level would take minutes: 4,096 of 256 dimensions 44 s, not 1.5;
@@ -140,11 +144,25 @@ def read(path: Path) -> Any:
         If it is missing or damaged.
     """
     try:
+        if path.is_file():
+            _bring_what_is_copied(path)
         return faiss.read_index(str(path), _READ_FLAGS)
     except RuntimeError as error:
         raise IndexFormatError(
             f"{path} must be a FAISS file, but cannot be read ({error}); build the index again"
         ) from error
+
+
+def _bring_what_is_copied(path: Path) -> None:
+    """Read a file of product codes once, from its beginning to its end.
+
+    FAISS copies their lists into memory from the mapped file, page after page: of 8 GB on a disk
+    that took 140 s, and 22 s with the file read before. Others stay mapped, and are not read.
+    """
+    with path.open("rb", buffering=0) as stream:
+        if stream.read(len(_PRODUCT_CODES)) == _PRODUCT_CODES:
+            while stream.read(_READ_BYTES):
+                pass
 
 
 def load_trained(path: Path) -> Any:

@@ -102,6 +102,7 @@ def sized(count: int, build_s: float, p50_ms: float) -> dict:
         "trained_bytes": 2 * count,
         "build_peak_bytes": 10**9,
         "anonymous_bytes": 10**8,
+        "cold_start_s": 0.5,
     }
 
 
@@ -239,6 +240,8 @@ def test_growth_and_filters_from_end_to_end(tmp_path: Path, here: list[str]) -> 
     assert [row["count"] for row in document["sizes"]] == [1500, 3000]
     assert document["measures"]["3000.recall_at_10"] > 0.8
     assert document["measures"]["p50_per_decade"] > 0
+    assert 0 < document["measures"]["3000.cold_start_s"] < 30
+    assert here.count("cold") == 2
     path = filtering.filter_all(work, results, sizes=(3000,), dim=DIM, asked=21)
     rows = json.loads(path.read_text())["rows"]
     assert {(row["kind"], row["selectivity"], row["way"]) for row in rows} >= {

@@ -5,8 +5,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from indexer.coded_vectors import fit_scale
 from indexer.errors import IndexFormatError, SearchError
-from indexer.vectors import PADDING, exact_scan, map_vectors, pair_scores, rerank, write_vectors
+from indexer.vectors import (
+    PADDING,
+    exact_scan,
+    expect_scattered,
+    map_vectors,
+    pair_scores,
+    rerank,
+    write_vectors,
+)
 
 
 def _unit(count: int, seed: int = 0, dim: int = 16) -> np.ndarray:
@@ -89,3 +98,31 @@ def test_rerank_orders_candidates():
     assert list(found[0]) == best
     np.testing.assert_allclose(scores[0], [expected[row] for row in best], atol=1e-6)
     assert list(counts) == [2]
+
+
+@pytest.mark.parametrize("scale", [None, "fitted"])
+def test_nothing_is_read_ahead_where_vectors_are_taken_here_and_there(tmp_path: Path, scale):
+    """As the system itself says of what this process has mapped."""
+    path = tmp_path / "image.npy"
+    vectors = _unit(3000, 32)
+    fitted = None if scale is None else fit_scale(vectors)
+    write_vectors(path, [vectors], vectors.shape, scale=fitted)
+    mapped = map_vectors(path)
+    before = np.asarray(mapped[[5, 2999]])
+    assert "rr" not in _advice_of(path)
+    expect_scattered(mapped)
+    assert "rr" in _advice_of(path)
+    np.testing.assert_array_equal(mapped[[5, 2999]], before)
+    # In memory there is nothing to say.
+    expect_scattered(vectors.astype(np.float16))
+
+
+def _advice_of(path: Path) -> list[str]:
+    """Return the flags of the part of memory that a file is mapped to."""
+    here = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if line[:1].islower() or line[:1].isdigit():
+            here = line.endswith(str(path))
+        elif here and line.startswith("VmFlags:"):
+            return line.split()[1:]
+    raise AssertionError(f"{path} is not mapped")
