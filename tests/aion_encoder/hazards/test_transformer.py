@@ -106,7 +106,8 @@ def test_14_missing_scalars(tiny: Encoder, tiny_directory: Path) -> None:
     )
     assert encoded.tokens is not None
     assert set(encoded.tokens) == {"tok_flux_r"}
-    np.testing.assert_array_equal(*encoded.vectors["photometry"][:2])
+    # Not to the last digit: on some processors that depends on the place in a batch.
+    np.testing.assert_allclose(*encoded.vectors["photometry"][:2], rtol=1e-4, atol=1e-6)
     assert encoded.notes[0].text.startswith("FLUX_G left out: -5 is not above 0.04979")
     assert [(refusal.index, refusal.modality) for refusal in encoded.refusals] == [
         (2, "photometry")
