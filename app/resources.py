@@ -82,10 +82,9 @@ def _open(index_dir: str, weights: str | None, look_up_names: bool, stamp: int) 
 
 
 def _settle() -> None:
-    """Let no run of a page look through what stays as long as the server.
+    """Let no collection of garbage look through what stays as long as the server.
 
-    Streamlit collects garbage of all generations after every run, which took 0.13 s: three
-    quarters of an answer, during which nobody else's is computed.
+    One of all generations took 0.13 s, during which nobody's answer is computed.
     """
     gc.collect()
     gc.freeze()

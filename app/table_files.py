@@ -29,15 +29,15 @@ class TableFile:
     media_type: str
 
 
-_TITLES = {
-    "csv": "CSV",
-    "ecsv": "ECSV",
-    "fits": "FITS",
-    "votable": "VOTable",
-    "parquet": "Parquet",
-    "json": "JSON",
-}
-*TABLES, JSON = (
-    TableFile(title, form, {"votable": "vot"}.get(form, form), MEDIA_TYPES[form])
-    for form, title in _TITLES.items()
+def _table(title: str, form: str, suffix: str = "") -> TableFile:
+    return TableFile(title, form, suffix or form, MEDIA_TYPES[form])
+
+
+TABLES = (
+    _table("CSV", "csv"),
+    _table("ECSV", "ecsv"),
+    _table("FITS", "fits"),
+    _table("VOTable", "votable", "vot"),
+    _table("Parquet", "parquet"),
 )
+JSON = _table("JSON", "json")

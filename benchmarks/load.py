@@ -32,7 +32,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.memory import anonymous_bytes
+from benchmarks.memory import anonymous_bytes, growth
 from benchmarks.search_latency import machine
 from benchmarks.serving import Served, served
 from benchmarks.telling import tell
@@ -148,9 +148,7 @@ def measures_of(seen: Seen, searches: int) -> dict[str, float]:
         for share in (50, 95, 99):
             value = float(np.percentile(seconds, share)) if seconds else float("nan")
             told[f"{kind}.p{share}_s"] = round(value, 4)
-    warm = [(done, size) for done, size in seen.memory if done >= WARM * searches]
-    done, size = np.array(warm, float).reshape(-1, 2).T
-    told["memory.bytes_a_search"] = round(float(np.polyfit(done, size, 1)[0]), 1)
+    told["memory.bytes_a_search"] = round(growth(seen.memory, WARM * searches), 1)
     told["memory.most_bytes"] = max(size for _, size in seen.memory)
     return told
 

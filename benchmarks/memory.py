@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["Peak", "anonymous_bytes", "forget", "mapped_bytes", "peak"]
+import numpy as np
+
+__all__ = ["Peak", "anonymous_bytes", "forget", "growth", "mapped_bytes", "peak"]
 
 _INTERVAL_S = 0.02
 
@@ -109,3 +111,17 @@ def forget(paths: Iterable[Path]) -> None:
             os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(handle)
+
+
+def growth(held: Iterable[tuple[float, int]], since: float) -> float:
+    """Return how many bytes memory grows for each unit of time, or of work, by a line.
+
+    Parameters
+    ----------
+    held
+        When memory was looked at, and bytes.
+    since
+        Only what was held from then on counts: before it, the process warmed up.
+    """
+    when, size = np.array([each for each in held if each[0] >= since], float).reshape(-1, 2).T
+    return float(np.polyfit(when, size, 1)[0])

@@ -13,6 +13,9 @@ from benchmarks.scale.results import RESULTS
 _PATH = click.Path(path_type=Path)
 
 folder_argument = click.argument("folder", type=_PATH)
+objects_option = click.option(
+    "--objects", default=600, type=click.IntRange(1), help="Of the simulated sky."
+)
 results_option = click.option("--results", type=_PATH, default=RESULTS, help="Folder of results.")
 
 
@@ -35,7 +38,7 @@ def rates(folder: Path, results: Path, count: int, rounds: int) -> None:
 @main.command()
 @folder_argument
 @results_option
-@click.option("--objects", default=600, type=click.IntRange(1), help="Of the simulated sky.")
+@objects_option
 def whole(folder: Path, results: Path, objects: int) -> None:
     """Measure reading, tokenizing, encoding and writing, and each alone."""
     path = measure_whole(results, folder, objects=objects, announce=_said)
@@ -45,7 +48,7 @@ def whole(folder: Path, results: Path, objects: int) -> None:
 @main.command()
 @folder_argument
 @results_option
-@click.option("--objects", default=600, type=click.IntRange(1), help="Of the simulated sky.")
+@objects_option
 @click.option("--minutes", default=60.0, type=click.FloatRange(0.0), help="For so long.")
 def steady(folder: Path, results: Path, objects: int, minutes: float) -> None:
     """Measure the memory of a process that encodes again and again."""

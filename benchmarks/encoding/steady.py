@@ -5,12 +5,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from benchmarks.encoding.whole import SEED, manifest_of, tools_with
-from benchmarks.memory import anonymous_bytes
+from benchmarks.encoding.whole import SEED, encode_sky, manifest_of
+from benchmarks.memory import anonymous_bytes, growth
 from benchmarks.scale.results import write_results
-from indexer.encoding import encode
 
 __all__ = ["growth_per_hour", "measure_steady"]
 
@@ -26,9 +23,7 @@ def growth_per_hour(held: list[tuple[float, int]]) -> float:
     held
         Seconds since the beginning, and bytes.
     """
-    warm = [each for each in held if each[0] >= WARM * held[-1][0]]
-    seconds, size = np.array(warm, float).T
-    return float(3600.0 * np.polyfit(seconds, size, 1)[0])
+    return 3600.0 * growth(held, WARM * held[-1][0])
 
 
 def measure_steady(
@@ -52,7 +47,7 @@ def measure_steady(
     from aion_encoder import open_encoder
 
     manifest = manifest_of(folder, objects, announce)
-    tools = tools_with(open_encoder("demo", device="cpu"))
+    encoder = open_encoder("demo", device="cpu")
     index = folder / "index"
     held: list[tuple[float, int]] = []
     done, rounds, began = 0, 0, time.perf_counter()
@@ -62,7 +57,7 @@ def measure_steady(
 
     while time.perf_counter() - began < 60.0 * minutes:
         shutil.rmtree(index, ignore_errors=True)
-        done += encode(manifest, index, native_weights="none", progress=note, tools=tools).indexed
+        done += encode_sky(manifest, index, encoder, note).indexed
         rounds += 1
         announce(f"{done:,} objects in {held[-1][0] / 60:.0f} min, {held[-1][1] / 2**20:.0f} MiB")
     shutil.rmtree(index, ignore_errors=True)

@@ -9,13 +9,14 @@ from aion_encoder.observations import Observation
 from benchmarks.memory import anonymous_bytes, peak
 from benchmarks.scale.results import write_results
 from indexer.encode import BATCH_OBSERVATIONS
-from indexer.encoding import encode
+from indexer.encoding import EncodeReport, encode
 from indexer.manifests import Manifest, load_manifest
 from indexer.plan import plan
+from indexer.progress import Progress
 from indexer.readers import Reject, read_partition
 from indexer.tools import EncoderLike, Tools
 
-__all__ = ["SEED", "manifest_of", "measure_whole", "tools_with"]
+__all__ = ["SEED", "encode_sky", "manifest_of", "measure_whole"]
 
 _MANIFEST = Path(__file__).parents[2] / "data_manifests" / "demo.toml"
 SEED = 7
@@ -63,12 +64,8 @@ def measure_whole(
     opened = open_encoder("demo", device="cpu")
     with peak() as seen:
         began = time.perf_counter()
-        done = encode(
-            manifest,
-            index,
-            native_weights="none",
-            progress=lambda _done, _total: held.append(anonymous_bytes()),
-            tools=tools_with(opened),
+        done = encode_sky(
+            manifest, index, opened, lambda _done, _total: held.append(anonymous_bytes())
         )
         whole_s = time.perf_counter() - began
         most = seen.bytes
@@ -114,6 +111,9 @@ def manifest_of(folder: Path, objects: int, announce: Callable[[str], None]) -> 
     return load_manifest(_MANIFEST, root=sky)
 
 
-def tools_with(encoder: EncoderLike) -> Tools:
-    """Return tools that take an encoder that is open already."""
-    return Tools(open_encoder=lambda _weights: encoder)
+def encode_sky(
+    manifest: Manifest, index: Path, encoder: EncoderLike, progress: Progress
+) -> EncodeReport:
+    """Encode all of a sky, as a build does, with an encoder that is open already."""
+    tools = Tools(open_encoder=lambda _weights: encoder)
+    return encode(manifest, index, native_weights="none", progress=progress, tools=tools)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.quality_page import table_of
-from benchmarks.scale.results import fact_lines
+from benchmarks.scale.results import counted, fact_lines
 
 __all__ = ["large_section"]
 
@@ -24,7 +24,7 @@ def large_section(document: Mapping[str, Any]) -> list[str]:
     opened, searched = (_grown(memory, when) for when in ("opened", "searched"))
     alone = max(each["recall_at_10_of_codes_alone"][0] for each in document["warm"])
     return [
-        f"## {_millions(document['vectors'])} vectors on one machine",
+        f"## {counted(document['vectors'])} vectors on one machine",
         "",
         *fact_lines(document),
         f"- {document['vectors']:,} vectors of {document['dim']} numbers, `{document['recipe']}`,",
@@ -54,11 +54,8 @@ def large_section(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _millions(count: int) -> str:
-    return f"{count // 10**6:,} million" if count >= 10**6 else f"{count:,}"
-
-
 def _stage(document: Mapping[str, Any], name: str, title: str) -> tuple[str, ...]:
+    # A process of its own searches; what it holds is told apart.
     each, peak = document["microseconds_a_vector"], document["peak_anonymous_mb"]
     return (
         title,

@@ -12,7 +12,7 @@ from benchmarks.scale.budgets import compared, read_budgets
 from benchmarks.scale.figure import recall_figure
 from benchmarks.scale.large_page import large_section
 from benchmarks.scale.measuring import TARGETS, point_at
-from benchmarks.scale.results import fact_lines, read_results
+from benchmarks.scale.results import counted, fact_lines, read_results
 from indexer.ann import EXACT_UP_TO, recipe_for
 from indexer.durable import replacing
 
@@ -65,7 +65,7 @@ def figure(results: Results) -> str:
     curves = {}
     for row in _largest(results.get("peers", {}).get("systems", ())):
         points = [(each["recall_at_10"], each["p50_ms"]) for each in row["curve"]]
-        curves[f"{row['title']}, {_count(row['count'])}"] = points
+        curves[f"{row['title']}, {counted(row['count'])}"] = points
     return recall_figure(curves)
 
 
@@ -131,7 +131,7 @@ def _largest(systems: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 def _peers(document: Mapping[str, Any]) -> list[str]:
     largest = max(row["count"] for row in document["systems"])
     lines = [
-        f"## Beside other libraries: {_count(largest)} vectors of {document['dim']} numbers",
+        f"## Beside other libraries: {counted(largest)} vectors of {document['dim']} numbers",
         "",
         *fact_lines(document),
         f"- queries: {document['asked']:,}, none of them among the vectors; a setting is asked for",
@@ -143,7 +143,7 @@ def _peers(document: Mapping[str, Any]) -> list[str]:
     ]
     for count in sorted({row["count"] for row in document["systems"]}, reverse=True):
         rows = [row for row in document["systems"] if row["count"] == count]
-        lines += [f"### {_count(count)} vectors", "", *_systems(rows), ""]
+        lines += [f"### {counted(count)} vectors", "", *_systems(rows), ""]
     return [
         *lines,
         "p50 / p99 milliseconds and queries a second of the fastest setting that reaches the",
@@ -203,7 +203,7 @@ def _growth(document: Mapping[str, Any]) -> list[str]:
         each_bytes = (row["bytes"] - row["trained_bytes"]) / row["count"]
         rows.append(
             (
-                _count(row["count"]),
+                counted(row["count"]),
                 f"{row['lists']:,}",
                 f"{row['train_s']:.0f} + {row['fill_s']:.0f}",
                 f"{row['filled_per_s']:,.0f}",
@@ -241,7 +241,7 @@ def _growth(document: Mapping[str, Any]) -> list[str]:
     }
     recipe = document["sizes"][0]["recipe"]
     counts = [row["count"] for row in document["sizes"]]
-    span = _count(counts[0]) if len(counts) == 1 else f"{_count(counts[0])} to {_count(counts[-1])}"
+    span = " to ".join(map(counted, dict.fromkeys([counts[0], counts[-1]])))
     return [
         f"## Growth: {span}",
         "",
@@ -270,7 +270,7 @@ def _filtered(document: Mapping[str, Any]) -> list[str]:
         points = [found[count, kind, share, way] for way in ways]
         rows.append(
             (
-                _count(count),
+                counted(count),
                 kind,
                 f"{share:g}",
                 f"{passing:,}",
@@ -331,11 +331,6 @@ def _budgets(results: Results) -> list[str]:
         "",
         *table_of(("benchmark", "measure", "must be", "is", "", "why"), rows),
     ]
-
-
-def _count(number: int) -> str:
-    millions = number / 1e6
-    return f"{millions:g} million" if number >= 10**6 else f"{number:,}"
 
 
 def _value(value: Any) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.search_latency import machine
 from indexer.durable import write_json
 
-__all__ = ["BENCHMARKS", "RESULTS", "fact_lines", "read_results", "write_results"]
+__all__ = ["BENCHMARKS", "RESULTS", "counted", "fact_lines", "read_results", "write_results"]
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -63,6 +63,11 @@ def read_results(folder: Path, names: Iterable[str] = BENCHMARKS) -> dict[str, d
     """Return the results that there are, by the name of their file."""
     paths = {name: folder / f"{name}.json" for name in names}
     return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+
+def counted(number: int) -> str:
+    """Return a number of vectors as people say it: ``100,000``, ``2 million``."""
+    return f"{number / 1e6:g} million" if number >= 10**6 else f"{number:,}"
 
 
 def fact_lines(document: Mapping[str, Any]) -> list[str]:

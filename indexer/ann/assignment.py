@@ -8,7 +8,7 @@ from faiss.contrib.ivf_tools import add_preassigned
 from jaxtyping import Float32, Int64
 
 from indexer.ann.library import checked, faiss, gpus, one_thread
-from indexer.ann.product_codes import lists_of, matrix_of
+from indexer.ann.product_codes import inverted_of, lists_of, matrix_of
 from indexer.spaces import to_unit
 
 __all__ = ["add_vectors", "code_bytes", "lists_in", "nearest_lists"]
@@ -67,9 +67,9 @@ def _assigned(inverted: Any, vectors: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 
 def lists_in(trained: Any) -> int:
     """Return how many inverted lists an index has."""
-    return int((lists_of(trained) or trained).nlist)
+    return int(inverted_of(trained).nlist)
 
 
 def code_bytes(trained: Any) -> int:
     """Return how many bytes the code of a vector has."""
-    return int((lists_of(trained) or trained).code_size)
+    return int(inverted_of(trained).code_size)

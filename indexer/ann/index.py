@@ -14,6 +14,7 @@ from indexer.ann.filling import read
 from indexer.ann.library import checked, faiss
 from indexer.ann.product_codes import (
     centres_of,
+    inverted_of,
     list_of_row,
     lists_of,
     lists_to_visit,
@@ -212,11 +213,11 @@ class AnnIndex:
     @cached_property
     def _centres(self) -> np.ndarray[Any, Any]:
         # Made when they are needed first: few searches visit so many lists.
-        return centres_of(lists_of(self.index) or self.index)
+        return centres_of(inverted_of(self.index))
 
     @cached_property
     def _list_of_row(self) -> UInt16[np.ndarray, " rows"]:
-        inverted = [(lists_of(each) or each).invlists for each in (self.index, *self.more)]
+        inverted = [inverted_of(each).invlists for each in (self.index, *self.more)]
         return list_of_row(inverted, self.recipe.lists)
 
 

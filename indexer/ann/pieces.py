@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int64, UInt8
 
 from indexer.ann.library import faiss
-from indexer.ann.product_codes import fast_lists_of, lists_of, with_lists
+from indexer.ann.product_codes import fast_lists_of, inverted_of, lists_of, with_lists
 from indexer.durable import replacing
 from indexer.errors import IndexFormatError
 
@@ -39,7 +39,7 @@ class _Piece:
 
 def save_piece(filled: Any, path: Path) -> None:
     """Write the inverted lists of a filled index, whole or not at all."""
-    index = lists_of(filled) or filled
+    index = inverted_of(filled)
     lists, size = index.invlists, int(index.code_size)
     sizes = np.array([lists.list_size(number) for number in range(index.nlist)], dtype=np.int64)
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -65,7 +65,7 @@ def assembled(trained: Any, pieces: Sequence[Path]) -> Any:
         If a piece has other lists or other codes than the trained index.
     """
     served = faiss.clone_index(trained)
-    index = lists_of(served) or served
+    index = inverted_of(served)
     mapped = [_mapped(path, index) for path in pieces]
     total = sum(len(each.ids) for each in mapped)
     if lists_of(served) is None:

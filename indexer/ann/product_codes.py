@@ -19,6 +19,7 @@ __all__ = [
     "GRAPH_UP_TO",
     "centres_of",
     "fast_lists_of",
+    "inverted_of",
     "list_of_row",
     "lists_of",
     "lists_to_visit",
@@ -130,6 +131,11 @@ def lists_of(index: Any) -> Any | None:
     inverted = faiss.downcast_index(index.index)
     codes = (faiss.IndexIVFPQ, faiss.IndexIVFPQFastScan)
     return inverted if isinstance(inverted, codes) else None
+
+
+def inverted_of(index: Any) -> Any:
+    """Return the inverted lists inside an index of product codes, or the index, which is them."""
+    return lists_of(index) or index
 
 
 def centres_of(lists: Any) -> Float32[np.ndarray, "lists out"]:
