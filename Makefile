@@ -67,7 +67,9 @@ bench-200m: $(VENV)/run.done
 bench-encode: $(VENV)/run.done
 	$(BIN)/python -m benchmarks.encoding rates $(ENCODING)
 	$(BIN)/python -m benchmarks.encoding whole $(ENCODING)
+	$(BIN)/python -m benchmarks.encoding feeding
 	$(BIN)/python -m benchmarks.encoding page
+	$(BIN)/python -m benchmarks.scale rates
 
 # Labels are written last: a sky without them was broken off, and cannot be gone on with.
 $(QUALITY)/sky/labels.parquet: | $(VENV)/run.done

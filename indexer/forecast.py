@@ -1,143 +1,25 @@
-"""How long an index of so many objects takes, and what it needs, from measured rates.
+"""How long an index of so many objects takes, and what it needs, from measured rates."""
 
-The rates are in ``rates.json``: what ``python -m benchmarks.scale rates`` took from measurements,
-and, where nothing was measured, estimates that say what they are made of.
-"""
-
-import json
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 
+from indexer.encoding_forecast import EncodingForecast, encoding_forecast
 from indexer.errors import ManifestError
+from indexer.fleet import Fleet, Node
 from indexer.plan import BYTES_PER_OBJECT, WORKING_MEMORY_BYTES
+from indexer.rates import IndexRates, Quantity, index_rates
+from indexer.workload import Portion
 
-__all__ = [
-    "DIMENSIONS",
-    "Basis",
-    "Forecast",
-    "IndexRates",
-    "Node",
-    "Quantity",
-    "forecast",
-    "index_rates",
-    "parse_node",
-]
-
-Basis = Literal["exact", "measured", "scaled", "estimated"]
-"""Of the format alone; measured as it is; scaled from measurements of other sizes; or estimated
-from arithmetic."""
-
-RATES = Path(__file__).with_name("rates.json")
+__all__ = ["DIMENSIONS", "Forecast", "forecast"]
 
 DIMENSIONS = {"aion-base": 768, "aion-large": 1024, "aion-xlarge": 2048, "aion-demo": 192}
 """Of the vectors of the models whose rates there are."""
 
 FLOAT32, FLOAT16 = 4, 2
 _ROW = 8
-_NODE = re.compile(r"^\s*(\d+)\s*cores?\s*,\s*(\d+(?:\.\d+)?)\s*GB\s*$", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Node:
-    """What an index is filled and served by.
-
-    Attributes
-    ----------
-    cores
-        Of its processor.
-    memory_bytes
-        All of it.
-    """
-
-    cores: int
-    memory_bytes: float
-
-    def __post_init__(self) -> None:
-        if self.cores < 1 or self.memory_bytes <= 0:
-            raise ValueError(
-                f"a node has at least one core and some memory, got {self.cores} and "
-                f"{self.memory_bytes}"
-            )
-
-
-def parse_node(text: str) -> Node:
-    """Read a node from text such as ``2 cores, 24 GB``.
-
-    Raises
-    ------
-    ValueError
-        If it is none.
-    """
-    found = _NODE.match(text)
-    if found is None:
-        raise ValueError(f"a node is given as '2 cores, 24 GB', got {text!r}")
-    return Node(int(found[1]), float(found[2]) * 1e9)
-
-
-@dataclass(frozen=True)
-class IndexRates:
-    """How one recipe trained, filled and served, where it was measured.
-
-    Attributes
-    ----------
-    recipe, count, dim, lists, threads
-        Of the measurement.
-    train_s
-        Seconds.
-    filled_per_s
-        Vectors, assignment, merging and writing included, by all threads.
-    train_peak_bytes, fill_peak_bytes
-        Largest anonymous memory above that of the empty process.
-    bytes_per_vector, trained_bytes
-        Of the FAISS file: what each vector takes, and what all share.
-    serving_bytes
-        Anonymous memory of a process that searches.
-    source
-        File of results, and what it was measured on.
-    """
-
-    recipe: str
-    count: int
-    dim: int
-    lists: int
-    threads: int
-    train_s: float
-    filled_per_s: float
-    train_peak_bytes: float
-    fill_peak_bytes: float
-    bytes_per_vector: float
-    trained_bytes: float
-    serving_bytes: float
-    source: str
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """One number of a forecast: hours or bytes.
-
-    Attributes
-    ----------
-    name
-        Of the step, or of what is held.
-    value
-        Hours, or bytes.
-    basis
-        How far it was measured.
-    source
-        Where it comes from.
-    """
-
-    name: str
-    value: float
-    basis: Basis
-    source: str
 
 
 @dataclass(frozen=True)
@@ -148,8 +30,10 @@ class Forecast:
     ----------
     count, dim, recipe, lists
         Of its vectors.
-    hours
-        Of the steps, one after the other.
+    encoding
+        Hours of reading and encoding.
+    indexing
+        Hours of the steps after that, one after the other, on one node.
     memory
         Largest anonymous bytes of each step, and of serving.
     disk
@@ -160,47 +44,45 @@ class Forecast:
     dim: int
     recipe: str
     lists: int
-    hours: tuple[Quantity, ...]
+    encoding: EncodingForecast
+    indexing: tuple[Quantity, ...]
     memory: tuple[Quantity, ...]
     disk: tuple[Quantity, ...]
+
+    @property
+    def hours(self) -> float:
+        """By the clock, from the first file to the index."""
+        return self.encoding.hours + sum(each.value for each in self.indexing)
+
+    @property
+    def slowest(self) -> str:
+        """The step that takes longest, which a larger fleet or another node should make shorter."""
+        steps = {each.name: each.value for each in self.indexing}
+        steps |= {"read": self.encoding.read_hours, "encode": self.encoding.encode_hours}
+        return max(steps, key=steps.__getitem__)
 
     def too_large_for(self, node: Node) -> tuple[Quantity, ...]:
         """Return what needs more memory than a node has."""
         return tuple(each for each in self.memory if each.value > node.memory_bytes)
 
 
-@cache
-def _rates() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(RATES.read_text(encoding="utf-8"))
-    return found
-
-
-def index_rates() -> tuple[IndexRates, ...]:
-    """Return all measurements of training and filling."""
-    return tuple(IndexRates(**each) for each in _rates()["index"])
-
-
 def forecast(
-    count: int,
+    portions: Sequence[Portion],
     *,
-    dim: int,
-    modality: str,
     model: str,
-    device: str,
-    devices: int,
-    node: Node,
+    fleet: Fleet,
     rates: tuple[IndexRates, ...] | None = None,
 ) -> Forecast:
     """Predict hours, memory and disk.
 
     Parameters
     ----------
-    count, dim, modality
-        Of the objects, each with one vector.
-    model, device, devices
-        What encodes them: so many devices, or, of ``cpu``, the cores of the node.
-    node
-        Where they are indexed.
+    portions
+        The objects, each with one vector.
+    model
+        One of `DIMENSIONS`.
+    fleet
+        What encodes them; one of its nodes puts the index together.
     rates
         Of `index_rates`, unless others are given.
 
@@ -212,10 +94,10 @@ def forecast(
     # Imported here: FAISS is not needed by whoever only lists the files of a build.
     from indexer.ann import recipe_for
 
+    count, dim, node = sum(each.count for each in portions), DIMENSIONS[model], fleet.node
     recipe = recipe_for(count, dim)
     measured = _most_alike(index_rates() if rates is None else rates, recipe.name, count, dim)
     own = _Scaled(measured, count, dim)
-    encode = _encoding(count, modality, model, device, node.cores if device == "cpu" else devices)
     flat = recipe.name == "flat"
     training = 0.0 if flat else float(min(count, recipe.training_vectors))
     work = training * _compared(recipe.name, recipe.lists) * dim
@@ -228,8 +110,7 @@ def forecast(
     held = count * each_bytes + shared
     blocks = _blocks(count, dim, node.cores)
     fill_s = own.line(lambda r: r.count, lambda r: r.count / r.filled_per_s * r.threads, count)
-    hours = (
-        encode,
+    indexing = (
         own.quantity("train", own.line(_work_of, lambda r: r.train_s, work) / 3600.0),
         own.quantity("fill", fill_s / node.cores / 3600.0),
     )
@@ -239,15 +120,17 @@ def forecast(
         own.quantity("fill", own.line(_held_by, _filled_beyond_blocks, held) + blocks),
         own.quantity("search", own.line(_held_by, lambda r: r.serving_bytes, held)),
     )
-    rest = BYTES_PER_OBJECT[modality] - (FLOAT32 + FLOAT16) * DIMENSIONS["aion-demo"]
+    vectors = (FLOAT32 + FLOAT16) * DIMENSIONS["aion-demo"]
+    rest = sum(each.count * (BYTES_PER_OBJECT[each.modality] - vectors) for each in portions)
     usual = "usual sizes of the demonstration"
     disk = (
         Quantity("vectors", FLOAT16 * dim * count, "exact", "two bytes a number"),
         own.quantity("FAISS file", held),
-        Quantity("catalogue and previews", rest * count, "estimated", usual),
+        Quantity("catalogue and previews", rest, "estimated", usual),
         Quantity("staged vectors", FLOAT32 * dim * count, "exact", "four bytes a number"),
     )
-    return Forecast(count, dim, recipe.name, recipe.lists, hours, memory, disk)
+    encoding = encoding_forecast(portions, model, fleet)
+    return Forecast(count, dim, recipe.name, recipe.lists, encoding, indexing, memory, disk)
 
 
 @dataclass(frozen=True)
@@ -349,16 +232,3 @@ def _most_alike(
 
     nearest = min(groups.values(), key=unlike)
     return tuple(sorted(nearest, key=lambda each: each.count))
-
-
-def _encoding(count: int, modality: str, model: str, device: str, devices: int) -> Quantity:
-    known = [each for each in _rates()["encode"] if each["model"] == model]
-    for each in known:
-        if (each["device"], each["modality"]) == (device, modality):
-            hours = count / (each["per_s"] * devices) / 3600.0
-            return Quantity("encode", hours, each["basis"], each["source"])
-    named = sorted({f"{each['modality']} on {each['device']}" for each in known})
-    raise ManifestError(
-        f"no rate is known of {model} for {modality} on {device}; known: "
-        f"{', '.join(named) or 'none'}"
-    )

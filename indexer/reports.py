@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from aion_encoder.identity import named
-from indexer.forecast import Forecast, Node, Quantity
+from indexer.forecast import Forecast
 from indexer.index_file import Index
 from indexer.plan import Plan
 from indexer.printing import aligned
+from indexer.rates import Quantity
 from indexer.verify import Report
 
 if TYPE_CHECKING:
@@ -58,13 +59,10 @@ def plan_text(plan: Plan) -> str:
     )
 
 
-def forecast_text(forecast: Forecast, node: Node) -> str:
+def forecast_text(forecast: Forecast) -> str:
     """Return hours, memory and disk of an index, and of each whether it is measured."""
+    encoding, fleet = forecast.encoding, forecast.encoding.fleet
     lists = f" in {forecast.lists:,} lists" if forecast.lists else ""
-    parts = [
-        f"{forecast.count:,} objects, one vector of {forecast.dim} numbers each: "
-        f"{forecast.recipe}{lists}"
-    ]
 
     def table(of: str, quantities: tuple[Quantity, ...], unit: str, scale: float) -> str:
         rows = [
@@ -73,19 +71,44 @@ def forecast_text(forecast: Forecast, node: Node) -> str:
         ]
         return aligned([of, unit, "basis", "from"], rows, {unit})
 
-    hours = sum(each.value for each in forecast.hours)
+    held = f" ({encoding.gpu_hours:,.1f} GPU-hours)" if fleet.gpu else ""
+    side = "side by side" if fleet.gpu else "on the same cores"
     disk = sum(each.value for each in forecast.disk)
-    parts += [
-        table("time", forecast.hours, "hours", 1.0) + f"\nin all {hours:,.1f} hours",
+    steps = (*encoding.read, *encoding.encode, *forecast.indexing)
+    parts = [
+        f"{forecast.count:,} objects, one vector of {forecast.dim} numbers each: "
+        f"{forecast.recipe}{lists}; on {fleet}",
+        f"{table('time', steps, 'hours', 1.0)}\n"
+        f"reading and encoding {side} {encoding.hours:,.1f} hours{held}, in all "
+        f"{forecast.hours:,.1f} hours; what limits is to {forecast.slowest}",
         table("memory", forecast.memory, "GB", 1e9),
         table("disk", forecast.disk, "GB", 1e9) + f"\nin all {disk / 1e9:,.0f} GB",
+        "\n".join(["assumed", *(f"- {each}" for each in _assumptions(forecast))]),
     ]
     parts += [
-        f"{each.name} needs {each.value / 1e9:,.1f} GB of memory, the node has "
-        f"{node.memory_bytes / 1e9:,.1f}"
-        for each in forecast.too_large_for(node)
+        f"{each.name} needs {each.value / 1e9:,.1f} GB of memory, a node has "
+        f"{fleet.node.memory_bytes / 1e9:,.1f}"
+        for each in forecast.too_large_for(fleet.node)
     ]
     return "\n\n".join(parts)
+
+
+def _assumptions(forecast: Forecast) -> list[str]:
+    encoding, fleet = forecast.encoding, forecast.encoding.fleet
+    feeding = (
+        f"each core reads for the GPUs; with {encoding.cores_to_feed:,} a node they never wait"
+        if fleet.gpu
+        else "each core reads, and encodes what it read"
+    )
+    return [
+        feeding,
+        f"survey files of {encoding.input_bytes / 1e9:,.0f} GB come at "
+        f"{encoding.bytes_per_s / 1e6:,.0f} MB/s, to all nodes together",
+        "nodes are as fast as where rates were measured, and none is lost; twice the nodes take "
+        "half the time to encode",
+        "one node trains and fills, with as many threads as it has cores",
+        "no links, heads or evaluations; vectors are kept in two bytes a number",
+    ]
 
 
 def info_text(index: Index) -> str:

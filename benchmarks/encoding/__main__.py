@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks.encoding.feeding import measure_feeding
 from benchmarks.encoding.page import write_page
 from benchmarks.encoding.rates import measure_rates
 from benchmarks.encoding.steady import measure_steady
@@ -53,6 +54,16 @@ def whole(folder: Path, results: Path, objects: int) -> None:
 def steady(folder: Path, results: Path, objects: int, minutes: float) -> None:
     """Measure the memory of a process that encodes again and again."""
     path = measure_steady(results, folder, objects=objects, minutes=minutes, announce=_said)
+    click.echo(f"written: {path}")
+
+
+@main.command()
+@results_option
+@click.option("--objects", default=256, type=click.IntRange(1), help="In each file.")
+@click.option("--rounds", default=3, type=click.IntRange(1), help="The fastest one counts.")
+def feeding(results: Path, objects: int, rounds: int) -> None:
+    """Measure all that one process does for a model: reading, checks, previews, writing."""
+    path = measure_feeding(results, objects=objects, rounds=rounds, announce=_said)
     click.echo(f"written: {path}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.encoding.feeding import PACKINGS, processes_for
 from benchmarks.encoding.made_up import KINDS
 from benchmarks.quality_page import table_of
 from benchmarks.scale.budgets import Verdict, compared, read_budgets
@@ -18,7 +19,16 @@ __all__ = ["BUDGETS", "RESULT_NAMES", "page", "write_page"]
 Results = Mapping[str, Mapping[str, Any]]
 
 BUDGETS = Path(__file__).parent / "budgets.toml"
-RESULT_NAMES = ("encoding-cpu", "encoding-whole", "encoding-steady", "encoding-gpu")
+RESULT_NAMES = (
+    "encoding-cpu",
+    "encoding-whole",
+    "encoding-feeding",
+    "encoding-steady",
+    "encoding-gpu",
+)
+
+MODEL_RATES_PER_S = (1_000, 5_000, 10_000)
+"""Objects a second that a model may encode."""
 
 _NONE = "–"
 _TITLES = {
@@ -41,6 +51,8 @@ def page(results: Results) -> str:
         lines += ["", *_beside_package(results["encoding-cpu"])]
     if "encoding-whole" in results:
         lines += ["", *_whole(results["encoding-whole"])]
+    if "encoding-feeding" in results:
+        lines += ["", *_feeding(results["encoding-feeding"])]
     if "encoding-steady" in results:
         lines += ["", *_steady(results["encoding-steady"])]
     lines += ["", "## On a GPU", ""]
@@ -125,6 +137,44 @@ def _whole(document: Mapping[str, Any]) -> list[str]:
         f"the two alone. Memory above the weights: {_gigabytes(measures['memory.peak_bytes'])} GB",
         "at most; the largest amount held between two files changed by",
         f"{measures['memory.growth_bytes'] / 1e6:.1f} MB from their first half to their second.",
+    ]
+
+
+def _feeding(document: Mapping[str, Any]) -> list[str]:
+    measures = document["measures"]
+    rows = []
+    for packing in PACKINGS:
+        for modality in KINDS:
+            read, fed, size = (
+                measures[f"{packing}.{modality}.{name}"]
+                for name in ("read_per_s", "fed_per_s", "bytes_per_object")
+            )
+            rows.append(
+                (
+                    f"`{packing}`",
+                    modality,
+                    f"{size / 1e3:,.0f}",
+                    f"{read:,.0f}",
+                    f"{fed:,.0f}",
+                    f"{fed * size / 1e6:,.0f}",
+                    *(f"{processes_for(speed, fed):,}" for speed in MODEL_RATES_PER_S),
+                )
+            )
+    speeds = tuple(f"for {speed:,} a second" for speed in MODEL_RATES_PER_S)
+    header = ("reader", "modality", "kB", "read a second", "fed a second", "MB/s", *speeds)
+    return [
+        "## What feeds a model",
+        "",
+        *fact_lines(document),
+        f"- files of {document['objects']:,} objects, made from a seed; {document['rounds']}",
+        "  rounds, the fastest one; seconds of one processor",
+        "",
+        *table_of(header, rows),
+        "",
+        "*Read* is reading with all checks of an object, the centre crop included; *fed* is all",
+        "that one process of a build does but encode: reading, previews, and writing what is",
+        "staged. The last columns say how many such processes keep a model busy that encodes so",
+        "many objects a second, on however many GPUs.",
     ]
 
 

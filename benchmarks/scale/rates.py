@@ -4,19 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.scale.results import read_results
+from benchmarks.encoding.feeding import PACKINGS
+from benchmarks.encoding.made_up import KINDS
+from benchmarks.scale.results import BENCHMARKS, read_results
 from indexer.durable import write_json
-from indexer.forecast import RATES
+from indexer.rates import RATES
 
 __all__ = ["ESTIMATES", "rates_of", "write_rates"]
 
 _TENSOR_TFLOPS, _CODEC_TFLOPS, _SHARE = 790.0, 490.0, 0.35
 _GFLOP = {
     "aion-base": {"image": (110.8, 63.1), "spectrum": (49.4, 18.4), "xp": (19.3, 0.0)},
-    "aion-large": {"image": (381.7, 63.1), "spectrum": (172.8, 18.4)},
-    "aion-xlarge": {"image": (1461.6, 63.1), "spectrum": (676.5, 18.4)},
+    "aion-large": {"image": (381.7, 63.1), "spectrum": (172.8, 18.4), "xp": (67.9, 0.0)},
+    "aion-xlarge": {"image": (1461.6, 63.1), "spectrum": (676.5, 18.4), "xp": (269.0, 0.0)},
 }
-"""Arithmetic of one object: of the transformer, and of the tokenizer. It is counted, not timed."""
+"""Arithmetic of one object: of the transformer, and of the tokenizer. It is counted, not timed.
+
+It is a n + b n^2 for n tokens: 576 of a picture, 273 of a spectrum, 110 of coefficients. Those of
+the larger models follow from their other two."""
 
 _CORE_GFLOPS = 70.0
 
@@ -71,6 +76,8 @@ def rates_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         source = f"benchmarks/results/encoding.json, {measured['date']}, {measured['machine']}"
         key = each["model"], each["device"], each["modality"]
         encode[key] = _encode(*key, each["per_s"], "measured", source)
+    if "encoding-cpu" in results:
+        encode |= _of_cores(results["encoding-cpu"])
     index = []
     if "growth" in results:
         growth = results["growth"]
@@ -80,7 +87,39 @@ def rates_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         peers = results["peers"]
         ours = [r for r in peers["systems"] if r["kind"] == "ours" and "failed" not in r]
         index += [_index(row, row["system"], peers, "peers") for row in ours]
-    return {"encode": list(encode.values()), "index": index}
+    read = _read(results["encoding-feeding"]) if "encoding-feeding" in results else []
+    return {"encode": list(encode.values()), "read": read, "index": index}
+
+
+def _of_cores(document: Mapping[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return rates of one core, where all of them encoded with random weights of AION-1-Base."""
+    source = (
+        f"benchmarks/results/encoding-cpu.json, {document['date']}, {document['machine']}, "
+        f"{document['threads']} threads"
+    )
+    rates = {}
+    for modality in KINDS:
+        key = "aion-base", "cpu", modality
+        per_s = document["measures"][f"cpu.{modality}.float32.per_s"] / document["threads"]
+        rates[key] = _encode(*key, per_s, "measured", source)
+    return rates
+
+
+def _read(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    measures = document["measures"]
+    source = f"benchmarks/results/encoding-feeding.json, {document['date']}, {document['machine']}"
+    return [
+        {
+            "reader": packing,
+            "modality": modality,
+            "per_s": measures[f"{packing}.{modality}.fed_per_s"],
+            "bytes_per_object": measures[f"{packing}.{modality}.bytes_per_object"],
+            "basis": "measured",
+            "source": source,
+        }
+        for packing in PACKINGS
+        for modality in KINDS
+    ]
 
 
 def _index(
@@ -106,5 +145,6 @@ def _index(
 
 def write_rates(results: Path, path: Path = RATES) -> Path:
     """Write the rates."""
-    write_json(path, rates_of(read_results(results)))
+    names = (*BENCHMARKS, "encoding-cpu", "encoding-feeding")
+    write_json(path, rates_of(read_results(results, names)))
     return path

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.encoding.feeding import PACKINGS
 from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.encoding.page import BUDGETS, RESULT_NAMES, page, write_page
 from benchmarks.encoding.rates import _told, _Turn
@@ -57,6 +58,21 @@ GOLDEN = {
             "memory.growth_bytes": -2e6,
         },
     },
+    "encoding-feeding": {
+        **FACTS,
+        "objects": 64,
+        "rounds": 3,
+        "measures": {
+            f"{packing}.{modality}.{name}": value
+            for packing in PACKINGS
+            for modality in KINDS
+            for name, value in (
+                ("read_per_s", 800.0),
+                ("fed_per_s", 400.0),
+                ("bytes_per_object", 250_000),
+            )
+        },
+    },
     "encoding-steady": {
         **FACTS,
         "objects": 90_000,
@@ -82,6 +98,8 @@ def test_every_number_comes_to_its_place() -> None:
         "| reading alone | 1,500.0 |",
         "All together takes 5.3% more time than the slower of",
         "-2.0 MB from their first half to their second.",
+        "| `mmu_hats` | image | 250 | 800 | 400 | 100 | 3 | 13 | 25 |",
+        "- files of 64 objects, made from a seed; 3\n  rounds",
         "- 90,000 objects in 60 minutes, one process: the\n  simulated sky 75 times",
         "was from 0.70 to 0.75 GB;\nafter the first fifth of the time it grew by\n1.5 MB an hour",
         "| `cpu.image.ratio_to_package` | at least 1.3 | 1.25 | **missed** | pictures, against",

@@ -1,6 +1,8 @@
 """What an index of many objects will take, from rates."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,17 +11,15 @@ from click.testing import CliRunner
 from indexer.cli import main
 from indexer.errors import ManifestError
 from indexer.fill import SHARD_VECTORS
-from indexer.forecast import (
-    Forecast,
-    IndexRates,
-    Node,
-    forecast,
-    index_rates,
-    parse_node,
-)
+from indexer.fleet import Fleet, Node, parse_node
+from indexer.forecast import DIMENSIONS, Forecast, forecast
+from indexer.rates import IndexRates, index_rates
+from indexer.workload import Portion
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+MANIFESTS = Path(__file__).parents[2] / "data_manifests"
 NODE = Node(2, 24e9)
+ONE = Fleet(1, NODE)
 
 
 def rates(count: int, recipe: str = "ivf_pq4", dim: int = 192, lists: int = 32_768) -> IndexRates:
@@ -47,17 +47,14 @@ BLOCKS = 2 * 4 * 192 * 2 * SHARD_VECTORS
 MEASURED = (rates(5_000_000), rates(2_000_000, lists=16_384))
 
 
-def of(count: int, **changes: object) -> Forecast:
-    given = {
-        "dim": 192,
-        "modality": "image",
-        "model": "aion-base",
-        "device": "h200",
-        "devices": 1,
-        "node": NODE,
-        "rates": MEASURED,
-    }
-    return forecast(count, **{**given, **changes})  # type: ignore[arg-type]
+def of(
+    count: int,
+    *,
+    model: str = "aion-demo",
+    fleet: Fleet = ONE,
+    rates: tuple[IndexRates, ...] = MEASURED,
+) -> Forecast:
+    return forecast((Portion("image", "mmu_hdf5", count),), model=model, fleet=fleet, rates=rates)
 
 
 def value(quantities: tuple, name: str) -> float:
@@ -69,9 +66,9 @@ def test_a_machine_that_follows_the_rates_is_predicted() -> None:
     count = 200_000_000
     found = of(count)
     assert (found.recipe, found.lists) == ("ivf_pq4", 65_536)
-    assert value(found.hours, "fill") == pytest.approx(count / 40_000 / 3600, rel=1e-6)
+    assert value(found.indexing, "fill") == pytest.approx(count / 40_000 / 3600, rel=1e-6)
     expected = 1e-10 * 40 * 65_536 * 256 * 192
-    assert value(found.hours, "train") == pytest.approx(expected / 3600, rel=1e-6)
+    assert value(found.indexing, "train") == pytest.approx(expected / 3600, rel=1e-6)
     # Centroids are held as well, twice as many as were measured.
     held = count * 41.0 + 1e7
     assert value(found.disk, "FAISS file") == pytest.approx(held)
@@ -79,23 +76,32 @@ def test_a_machine_that_follows_the_rates_is_predicted() -> None:
     assert value(found.memory, "fill") == pytest.approx(BLOCKS + 2.0 * held, rel=1e-3)
     assert value(found.memory, "train") == pytest.approx(9.0 * 40 * 65_536 * 192, rel=1e-6)
     assert value(found.disk, "vectors") == 2 * 192 * count
-    assert {each.basis for each in found.hours} == {"estimated", "scaled"}
+    assert {each.basis for each in found.indexing} == {"scaled"}
 
 
 def test_what_was_measured_is_said_to_be() -> None:
     found = of(500_000, rates=(rates(500_000, "ivf_sq8", lists=2048),))
-    assert [each.basis for each in found.hours] == ["estimated", "measured", "measured"]
+    assert [each.basis for each in found.indexing] == ["measured", "measured"]
     assert found.recipe == "ivf_sq8"
     assert value(found.disk, "FAISS file") == pytest.approx(500_000 * 200 + 5e6)
 
 
-def test_more_devices_and_cores_take_less_time() -> None:
-    one, four = of(10**8), of(10**8, devices=4, node=Node(8, 24e9))
-    for name in ("encode", "fill"):
-        assert value(one.hours, name) == pytest.approx(4 * value(four.hours, name))
-    on_cores = of(10**6, device="cpu"), of(10**6, device="cpu", node=Node(8, 24e9))
-    slow, fast = (value(each.hours, "encode") for each in on_cores)
-    assert slow == pytest.approx(4 * fast)
+def test_more_cores_take_less_time_and_one_node_fills() -> None:
+    slow, fast = of(10**8), of(10**8, fleet=Fleet(1, Node(8, 24e9)))
+    assert value(slow.indexing, "fill") == pytest.approx(4 * value(fast.indexing, "fill"))
+    assert slow.encoding.hours == pytest.approx(4 * fast.encoding.hours)
+    four = of(10**8, fleet=Fleet(4, NODE))
+    assert four.indexing == slow.indexing
+    assert four.encoding.hours == pytest.approx(slow.encoding.hours / 4)
+    assert four.hours == pytest.approx(
+        four.encoding.hours + sum(each.value for each in four.indexing)
+    )
+
+
+def test_what_takes_longest_is_named() -> None:
+    assert of(10**8).slowest == "encode"
+    slow = tuple(replace(each, filled_per_s=1e-3) for each in MEASURED)
+    assert of(10**8, rates=slow).slowest == "fill"
 
 
 def test_a_node_that_is_too_small_is_told() -> None:
@@ -107,7 +113,7 @@ def test_a_node_that_is_too_small_is_told() -> None:
 def test_few_vectors_need_no_training() -> None:
     found = of(10_000)
     assert (found.recipe, found.lists) == ("flat", 0)
-    assert value(found.hours, "train") == value(found.memory, "train") == 0.0
+    assert value(found.indexing, "train") == value(found.memory, "train") == 0.0
     assert value(found.disk, "FAISS file") == 10_000 * (2 * 192 + 8)
 
 
@@ -122,26 +128,57 @@ def test_nodes_are_read_from_text() -> None:
 
 
 def test_rates_that_nobody_knows() -> None:
-    with pytest.raises(ManifestError, match=r"no rate is known of aion-base for image on abacus; "):
-        of(10**6, device="abacus")
+    said = r"no rate is known of aion-base for image on abacus; known: image on cpu, "
+    with pytest.raises(ManifestError, match=said):
+        of(10**6, model="aion-base", fleet=Fleet(1, NODE, "abacus"))
     with pytest.raises(ManifestError, match="must hold a measurement of an index, got none"):
         of(10**6, rates=())
 
 
-def test_the_command_says_of_each_number_where_it_comes_from() -> None:
-    result = CliRunner().invoke(
-        main, ["plan", "--objects", "200000000", "--gpu", "h200", "--node", "2 cores, 3 GB"]
-    )
+def planned(*arguments: str) -> str:
+    result = CliRunner().invoke(main, ["plan", *arguments])
     assert result.exit_code == 0, result.output
-    for text in ("200,000,000 objects", "encode", "estimated", "in all", "the node has 3.0"):
-        assert text in result.stdout
+    return result.stdout
+
+
+def test_the_command_says_of_each_number_where_it_comes_from() -> None:
+    said = planned("--objects", "200_000_000", "--gpu", "h200", "--node", "2 cores, 3 GB")
+    for text in (
+        "200,000,000 objects, one vector of 768 numbers each: ivf_pq4 in 65,536 lists; on 1 node "
+        "of 2 cores, 3 GB, each with 1 h200",
+        "read image",
+        "encode image",
+        "estimated",
+        "scaled",
+        "fill needs 16.5 GB of memory, a node has 3.0",
+    ):
+        assert text in said, text
+
+
+def test_a_manifest_says_how_objects_divide() -> None:
+    """Its published counts do, whether or not the files are there."""
+    given = [str(MANIFESTS / "mmu-hats.toml"), "--objects", "200e6", "--gpu", "h200"]
+    said = planned(*given, "--nodes", "4")
+    assert said.startswith("200,000,000 objects")
+    assert "on 4 nodes of 16 cores, 128 GB, each with 1 h200" in said
+    for text in ("encode image", "encode spectrum", "encode xp", "read xp", "what limits is to "):
+        assert text in said
+    (hours,) = re.findall(r"side by side ([\d.,]+) hours", said)
+    (held,) = re.findall(r"\(([\d.,]+) GPU-hours\)", said)
+    assert float(held) == pytest.approx(4 * float(hours), abs=0.21)
+    (alone,) = re.findall(r"side by side ([\d.,]+) hours", planned(*given))
+    assert float(alone) == pytest.approx(4 * float(hours), abs=0.21)
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "give either MANIFEST or --objects"),
-        (["demo.toml", "--objects", "5"], "give either MANIFEST or --objects"),
+        ([], "give MANIFEST, --objects, or both"),
+        (["demo.toml", "--objects", "5", "--modality", "xp"], "give MANIFEST or --modality"),
+        (["--objects", "1.5"], "must be a whole number such as 200e6, at least 1, got '1.5'"),
+        (["--objects", "many"], "must be a whole number such as 200e6, at least 1, got 'many'"),
+        (["--objects", "inf"], "must be a whole number such as 200e6, at least 1, got 'inf'"),
+        (["--objects", "0"], "must be a whole number such as 200e6, at least 1, got '0'"),
         (["--objects", "5", "--node", "big"], "a node is given as '2 cores, 24 GB', got 'big'"),
         (["--objects", "5", "--model", "other"], "must be one of aion-base, "),
         (["--objects", "5", "--gpu", "abacus"], "no rate is known of aion-base"),
@@ -162,10 +199,10 @@ def test_the_largest_run_is_predicted_from_the_smaller_ones() -> None:
     if measured["count"] < 10_000_000:
         pytest.skip("growth was not measured up to ten million")
     known = tuple(each for each in index_rates() if each.count < measured["count"])
-    found = of(
-        measured["count"], dim=growth["dim"], rates=known, node=Node(measured["threads"], 24e9)
-    )
-    seconds = 3600.0 * (value(found.hours, "train") + value(found.hours, "fill"))
+    assert growth["dim"] == DIMENSIONS["aion-demo"]
+    node = Node(measured["threads"], 24e9)
+    found = of(measured["count"], fleet=Fleet(1, node), rates=known)
+    seconds = 3600.0 * (value(found.indexing, "train") + value(found.indexing, "fill"))
     assert seconds == pytest.approx(measured["build_s"], rel=0.3)
     memory = max(value(found.memory, "train"), value(found.memory, "fill"))
     assert memory == pytest.approx(measured["build_peak_bytes"], rel=0.3)
