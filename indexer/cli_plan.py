@@ -15,7 +15,7 @@ __all__ = ["plan"]
 _NODE, _GPU_NODE = "2 cores, 24 GB", "16 cores, 128 GB"
 
 
-class _Count(click.ParamType):
+class _Count(click.ParamType[int]):
     """A whole number, as people write large ones: 200e6, 200_000_000."""
 
     name = "count"

@@ -94,7 +94,9 @@ def measure_rates(
         objects=count,
         rounds=rounds,
         threads=torch.get_num_threads(),
-        bfloat16_in_hardware=bool(torch.cpu._is_amx_tile_supported()),
+        bfloat16_in_hardware=bool(
+            torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+        ),
         measures=measures,
     )
 
