@@ -16,6 +16,7 @@ from aion_encoder.attention import fuse_attention
 from aion_encoder.devices import onto
 from aion_encoder.identity import Pooling
 from aion_encoder.learned_pooling import OBSERVATIONS, LearnedPooling
+from aion_encoder.packed import pack_products
 from aion_encoder.parts import parts_of
 from aion_encoder.vocabulary import modality_of, token_count
 
@@ -37,7 +38,7 @@ class Transformer:
     Parameters
     ----------
     model
-        An `aion.AION` in evaluation mode; its attention is patched.
+        An `aion.AION` in evaluation mode; its attention is patched, and its linear layers on a CPU.
     pooling
         What the mean is taken of.
     device
@@ -75,6 +76,8 @@ class Transformer:
         self._autocast = device.type == "cuda" if autocast is None else autocast
         self._at_most: int | None = None
         fuse_attention(self.model.encoder)
+        if device.type == "cpu":
+            pack_products(self.model.encoder)
         names = {int(info["id"]): key for key, info in self.model.modality_info.items()}
         if len(names) != len(self.model.modality_info):
             raise ValueError("the modality ids of this AION-1 must be distinct")
