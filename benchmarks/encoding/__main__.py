@@ -29,7 +29,7 @@ def main() -> None:
 @folder_argument
 @results_option
 @click.option("--count", default=8, type=click.IntRange(1), help="Objects in a batch.")
-@click.option("--rounds", default=2, type=click.IntRange(1), help="The fastest one counts.")
+@click.option("--rounds", default=5, type=click.IntRange(1), help="The fastest one counts.")
 def rates(folder: Path, results: Path, count: int, rounds: int) -> None:
     """Measure objects a second beside the official package."""
     path = measure_rates(results, folder, count=count, rounds=rounds, announce=_said)
