@@ -18,6 +18,9 @@ __all__ = ["DIMENSIONS", "Forecast", "forecast"]
 DIMENSIONS = {"aion-base": 768, "aion-large": 1024, "aion-xlarge": 2048, "aion-demo": 192}
 """Of the vectors of the models whose rates there are."""
 
+_BLOCKS = {"aion-base": 12, "aion-large": 24, "aion-xlarge": 24}
+"""Of their encoders; each has 12 numbers for a product of two dimensions."""
+
 FLOAT32, FLOAT16 = 4, 2
 _ROW = 8
 
@@ -115,7 +118,7 @@ def forecast(
         own.quantity("fill", fill_s / node.cores / 3600.0),
     )
     memory = (
-        Quantity("encode", WORKING_MEMORY_BYTES, "measured", "a build of the demonstration"),
+        _encoding_memory(model),
         own.quantity("train", own.line(_sample_of, lambda r: r.train_peak_bytes, sample)),
         own.quantity("fill", own.line(_held_by, _filled_beyond_blocks, held) + blocks),
         own.quantity("search", own.line(_held_by, lambda r: r.serving_bytes, held)),
@@ -131,6 +134,16 @@ def forecast(
     )
     encoding = encoding_forecast(portions, model, fleet)
     return Forecast(count, dim, recipe.name, recipe.lists, encoding, indexing, memory, disk)
+
+
+def _encoding_memory(model: str) -> Quantity:
+    source = "a build of the demonstration"
+    if model not in _BLOCKS:
+        return Quantity("encode, a process", WORKING_MEMORY_BYTES, "measured", source)
+    # On a CPU the weights are held twice: as they were read, and as they are multiplied.
+    weights = 2 * FLOAT32 * 12 * _BLOCKS[model] * DIMENSIONS[model] ** 2
+    value = WORKING_MEMORY_BYTES + weights
+    return Quantity("encode, a process", value, "estimated", f"{source}, and the weights twice")
 
 
 @dataclass(frozen=True)

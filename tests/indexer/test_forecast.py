@@ -13,6 +13,7 @@ from indexer.errors import ManifestError
 from indexer.fill import SHARD_VECTORS
 from indexer.fleet import Fleet, Node, parse_node
 from indexer.forecast import DIMENSIONS, Forecast, forecast
+from indexer.plan import WORKING_MEMORY_BYTES
 from indexer.rates import IndexRates, index_rates
 from indexer.workload import Portion
 
@@ -207,3 +208,14 @@ def test_the_largest_run_is_predicted_from_the_smaller_ones() -> None:
     memory = max(value(found.memory, "train"), value(found.memory, "fill"))
     assert memory == pytest.approx(measured["build_peak_bytes"], rel=0.3)
     assert value(found.disk, "FAISS file") == pytest.approx(measured["bytes"], rel=0.3)
+
+
+def test_larger_models_need_more_memory_to_encode() -> None:
+    sizes = [
+        value(of(10**6, model=model).memory, "encode, a process")
+        for model in ("aion-demo", "aion-base", "aion-large", "aion-xlarge")
+    ]
+    assert sizes[0] == WORKING_MEMORY_BYTES
+    # 85 million, 302 million and 1.2 billion numbers of the blocks, twice.
+    for size, numbers in zip(sizes[1:], (85e6, 302e6, 1.208e9), strict=True):
+        assert size - sizes[0] == pytest.approx(8 * numbers, rel=0.01)
