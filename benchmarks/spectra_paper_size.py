@@ -11,8 +11,7 @@ object on the last line.
 
 import argparse
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -26,6 +25,7 @@ from aion_encoder.universal_spectra.codes import GRID_FEATURES
 from aion_encoder.universal_spectra.encoder import TOKEN_BUDGET
 from aion_encoder.universal_spectra.model import blank_model
 from aion_encoder.universal_spectra.token_encoder import CHANNELS
+from benchmarks.devices import matmul_flops, name_of, seconds
 from benchmarks.search_latency import machine
 
 __all__ = ["PaperRates", "Rate", "devices_at_hand", "encoding_flops", "paper_rates", "told"]
@@ -34,7 +34,6 @@ GRIDS = {
     "sdss": 10.0 ** (3.58 + 1e-4 * np.arange(3840)),
     "desi": 3600.0 + 0.8 * np.arange(7781),
 }
-ROUNDS = 3
 SQUARE = {"cpu": 1024, "cuda": 8192}
 """Side of the matrices of the ceiling: large enough that memory does not count."""
 
@@ -142,7 +141,7 @@ def paper_rates(
     """
     place = device_named(device)
     dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
-    ceilings = [_ceiling(place, dtype, side or SQUARE[place.type])]
+    ceilings = [matmul_flops(place, dtype, side or SQUARE[place.type])]
     model = blank_model(config, 0).eval().requires_grad_(False).to(place)
 
     def vectors(batch: SpectrumBatch) -> torch.Tensor:
@@ -165,38 +164,15 @@ def paper_rates(
             for some in rows:
                 vectors(stack([prepare(given[row]) for row in some]).to(place)).cpu()
 
-        timed[name] = tokens, spectra / _seconds(whole, place), spectra / _seconds(alone, place)
-        ceilings.append(_ceiling(place, dtype, side or SQUARE[place.type]))
+        timed[name] = tokens, spectra / seconds(whole, place), spectra / seconds(alone, place)
+        ceilings.append(matmul_flops(place, dtype, side or SQUARE[place.type]))
     # The best of those before and after: others may be at work on the machine.
     ceiling = max(ceilings)
     rates = {}
     for name, (tokens, from_fluxes, of_model) in timed.items():
         flops = encoding_flops(config, tokens)
         rates[name] = Rate(tokens, flops / 1e9, from_fluxes, of_model, of_model * flops / ceiling)
-    return PaperRates(_name(place), str(dtype).removeprefix("torch."), ceiling / 1e9, rates)
-
-
-def _ceiling(place: torch.device, dtype: torch.dtype, side: int) -> float:
-    one, other = (torch.randn(side, side, device=place).to(dtype) for _ in range(2))
-    return 2.0 * side**3 / _seconds(lambda: one @ other, place)
-
-
-def _seconds(task: Callable[[], object], place: torch.device) -> float:
-    taken = []
-    for _ in range(1 + ROUNDS):
-        began = time.perf_counter()
-        with torch.inference_mode():
-            task()
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
-        taken.append(time.perf_counter() - began)
-    return min(taken[1:])
-
-
-def _name(place: torch.device) -> str:
-    if place.type == "cuda":
-        return torch.cuda.get_device_name(place)
-    return f"CPU, {torch.get_num_threads()} threads"
+    return PaperRates(name_of(place), str(dtype).removeprefix("torch."), ceiling / 1e9, rates)
 
 
 def told(measured: PaperRates) -> str:

@@ -84,6 +84,8 @@ def plan(
     if objects is None:
         if manifest is None:
             raise click.UsageError("give MANIFEST, --objects, or both")
+        if gpu:
+            raise click.UsageError("--gpu belongs to a forecast: give --objects, too")
         from indexer.manifests import load_manifest
         from indexer.plan import plan as make_plan
         from indexer.reports import plan_text

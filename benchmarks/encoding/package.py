@@ -29,15 +29,18 @@ class Package:
     ----------
     directory
         The checkpoint, in the official layout.
+    device
+        Where it runs.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, device: str = "cpu") -> None:
         codecs = {
             kind: load_codec(directory, kind.name)
             for kind in (LegacySurveyImage, DESISpectrum, GaiaXpBp, GaiaXpRp)
         }
-        self.model: Any = AION.from_pretrained(str(directory)).eval()
-        self._manager = CodecManager(device="cpu")
+        self.model: Any = AION.from_pretrained(str(directory)).eval().to(device)
+        self._device = device
+        self._manager = CodecManager(device=device)
         # On a local directory the manager's own loader fails.
         load = staticmethod(lambda _, kind: codecs[kind])
         with patch.object(CodecManager, "_load_codec_from_hf", load):
@@ -48,21 +51,22 @@ class Package:
         self, observations: Sequence[Observation]
     ) -> tuple[dict[str, UInt16[np.ndarray, "n count"]], Float32[np.ndarray, "n dim"]]:
         """Return tokens by key, and vectors: the mean over all tokens of what the model says."""
-        tokens = self._manager.encode(*_given(observations))
+        tokens = self._manager.encode(*_given(observations, self._device))
         count = sum(each.shape[1] for each in tokens.values())
         said = self.model.encode(tokens, num_encoder_tokens=count)
         return (
-            {key: each.numpy().astype(np.uint16) for key, each in tokens.items()},
-            said.mean(dim=1).detach().numpy(),
+            {key: each.cpu().numpy().astype(np.uint16) for key, each in tokens.items()},
+            said.mean(dim=1).detach().cpu().numpy(),
         )
 
 
-def _given(observations: Sequence[Observation]) -> list[Any]:
+def _given(observations: Sequence[Observation], device: str) -> list[Any]:
     """Copies, as tensors: the package writes into what it is given."""
     first = observations[0]
 
     def stacked(name: str) -> torch.Tensor:
-        return torch.from_numpy(np.stack([getattr(each, name) for each in observations]))
+        values = np.stack([getattr(each, name) for each in observations])
+        return torch.from_numpy(values).to(device)
 
     if isinstance(first, Image):
         return [LegacySurveyImage(flux=stacked("flux"), bands=list(first.bands))]

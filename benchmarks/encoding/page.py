@@ -31,11 +31,23 @@ MODEL_RATES_PER_S = (1_000, 5_000, 10_000)
 """Objects a second that a model may encode."""
 
 _NONE = "–"
+_NO_GPU = (
+    "No GPU was at hand, so nothing here says how fast one is.",
+    "`python -m benchmarks.encoding rates FOLDER --device cuda --count 64` measures one.",
+)
 _TITLES = {
-    "package": "the package",
-    "float32": "this encoder",
-    "bfloat16": "this encoder, `autocast=True`",
+    "cpu": {
+        "package": "the package",
+        "float32": "this encoder",
+        "bfloat16": "this encoder, `autocast=True`",
+    },
+    "gpu": {
+        "package": "the package",
+        "bfloat16": "this encoder",
+        "float32": "this encoder, `autocast=False`",
+    },
 }
+"""By kind of device; what a build does unless it is told otherwise comes after the package."""
 
 
 def page(results: Results) -> str:
@@ -48,18 +60,17 @@ def page(results: Results) -> str:
         "free machine.",
     ]
     if "encoding-cpu" in results:
-        lines += ["", *_beside_package(results["encoding-cpu"])]
+        lines += ["", *_beside_package(results["encoding-cpu"], "cpu")]
     if "encoding-whole" in results:
         lines += ["", *_whole(results["encoding-whole"])]
     if "encoding-feeding" in results:
         lines += ["", *_feeding(results["encoding-feeding"])]
     if "encoding-steady" in results:
         lines += ["", *_steady(results["encoding-steady"])]
-    lines += ["", "## On a GPU", ""]
     if "encoding-gpu" in results:
-        lines += fact_lines(results["encoding-gpu"])
+        lines += ["", *_beside_package(results["encoding-gpu"], "gpu")]
     else:
-        lines += ["No GPU was at hand, so nothing here says how fast one is."]
+        lines += ["", "## On a GPU", "", *_NO_GPU]
     return "\n".join([*lines, "", *_budgets(results)]) + "\n"
 
 
@@ -72,14 +83,19 @@ def write_page(results: Path, docs: Path) -> Path:
     return path
 
 
-def _beside_package(document: Mapping[str, Any]) -> list[str]:
-    measures = document["measures"]
+def _beside_package(document: Mapping[str, Any], kind: str) -> list[str]:
+    measures, titles = document["measures"], _TITLES[kind]
     hardware = "multiplies" if document["bfloat16_in_hardware"] else "does not multiply"
+    usual = list(titles)[1]
+
+    def share(name: str) -> str:
+        return f"{measures[f'{kind}.{name}']:.0%}"
+
     rows = []
     for modality in KINDS:
-        for name, title in _TITLES.items():
+        for name, title in titles.items():
 
-            def told(key: str, form: str, of: str = f"cpu.{modality}.{name}") -> str:
+            def told(key: str, form: str, of: str = f"{kind}.{modality}.{name}") -> str:
                 return format(measures[f"{of}.{key}"], form) if f"{of}.{key}" in measures else _NONE
 
             rows.append(
@@ -88,17 +104,17 @@ def _beside_package(document: Mapping[str, Any]) -> list[str]:
                     title,
                     told("per_s", ".2f"),
                     told("ratio_to_package", ".2f"),
-                    _gigabytes(measures[f"cpu.{modality}.{name}.peak_bytes"]),
+                    _gigabytes(measures[f"{kind}.{modality}.{name}.peak_bytes"]),
                     told("tokens_agree", ".4%"),
                     told("least_cosine", ".6f"),
                 )
             )
     header = ("modality", "system", "objects a second", "ratio", "peak GB", "same tokens", "cosine")
     return [
-        "## On a CPU, beside the package",
+        f"## On a {kind.upper()}, beside the package",
         "",
         *fact_lines(document),
-        f"- threads: {document['threads']}; the CPU {hardware} bfloat16 matrices in hardware",
+        f"- device: {document['device']}; it {hardware} bfloat16 matrices in hardware",
         f"- batch: the same {document['objects']} objects of each modality, {document['rounds']}",
         "  rounds in turns, the fastest one of each system",
         "- weights: random, AION-1-Base with 12 blocks of 768 dimensions; tokenizers as large as",
@@ -111,6 +127,11 @@ def _beside_package(document: Mapping[str, Any]) -> list[str]:
         "package* is `CodecManager.encode`, then `AION.encode` with the number of tokens that",
         "there are, as its documentation shows; it keeps gradients there. *Peak* is above the",
         "weights. *Cosine* is the least between a vector and the package's mean over its tokens.",
+        "",
+        f"On pictures the transformer does {share('transformer.share_of_peak')} of the",
+        f"{measures[f'{kind}.transformer.peak_flops'] / 1e12:,.2f} TFLOP/s of one large product of",
+        f"matrices in {usual}; {share('image.share_of_floor')} of the time from pixels to vectors",
+        "is what all their arithmetic would take at such rates, tokenizers in float32.",
     ]
 
 

@@ -1,8 +1,10 @@
-"""Objects a second of this encoder and of the official package, in turns."""
+"""Objects a second of this encoder and of the official package, in turns, on a CPU or a GPU."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,21 @@ from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.memory import peak
 from benchmarks.scale.results import write_results
 
-__all__ = ["measure_rates"]
+__all__ = ["Turn", "measure_rates", "told"]
 
 Announce = Callable[[str], None]
 
 _SEED = 1
-_SYSTEMS = ("package", "float32", "bfloat16")
-"""In this order, again and again, so that what else the machine does weighs on all."""
+_SYSTEMS = {"cpu": ("package", "float32", "bfloat16"), "cuda": ("package", "bfloat16", "float32")}
+"""By kind of device, in this order, again and again, so that what else the machine does weighs on
+all. After the package comes what a build does unless it is told otherwise."""
+
+_RESULTS = {"cpu": "cpu", "cuda": "gpu"}
+"""What files and measures of a kind of device are called by."""
 
 
 @dataclass
-class _Turn:
+class Turn:
     """What one system said of a batch, and what it took."""
 
     tokens: dict[str, np.ndarray[Any, Any]]
@@ -33,7 +39,14 @@ class _Turn:
 
 
 def measure_rates(
-    results: Path, folder: Path, *, count: int, rounds: int, announce: Announce
+    results: Path,
+    folder: Path,
+    *,
+    count: int,
+    rounds: int,
+    announce: Announce,
+    device: str = "cpu",
+    size: str = "full",
 ) -> Path:
     """Encode the same observations with the package and with this encoder; write the results.
 
@@ -43,33 +56,37 @@ def measure_rates(
     Parameters
     ----------
     results
-        Folder of the file, ``encoding-cpu.json``.
+        Folder of the file, ``encoding-cpu.json`` or ``encoding-gpu.json``.
     folder
         Where a checkpoint with random weights is kept.
     count
         Objects in a batch, of each modality.
     rounds
         How often every system encodes the batch.
+    device
+        ``cpu`` or ``cuda``.
+    size
+        Of the weights, as `write_random_checkpoint` takes it; shares of what the device can do
+        mean something for ``full`` alone.
     """
     import torch
 
     from aion_encoder import Pooling, open_encoder
-    from aion_encoder.training.blank import write_random_checkpoint
+    from aion_encoder.devices import device_named
     from aion_encoder.transformer import Transformer
+    from benchmarks.devices import name_of
     from benchmarks.encoding.package import Package
+    from benchmarks.encoding.shares import shares
 
-    checkpoint = folder / "full"
-    if not checkpoint.exists():
-        announce("writing a checkpoint with random weights")
-        partial = checkpoint.with_suffix(".partial")
-        changes = {"domains_out": ["tok_z"]}
-        write_random_checkpoint(partial, size="full", seed=_SEED, modalities=KINDS, changes=changes)
-        partial.rename(checkpoint)
-    package = Package(checkpoint)
-    ours = open_encoder(str(checkpoint), device="cpu", pooling=Pooling.MEAN_OUTPUT)
-    place = torch.device("cpu")
-    fast = Transformer(ours.model, Pooling.MEAN_OUTPUT, place, autocast=True)
-    encoders = {"float32": ours, "bfloat16": replace(ours, transformer=fast)}
+    place, pooling = device_named(device), Pooling.MEAN_OUTPUT
+    kind = _RESULTS[place.type]
+    checkpoint = _checkpoint(folder, size, announce)
+    package = Package(checkpoint, device)
+    ours = open_encoder(str(checkpoint), device=device, pooling=pooling)
+    encoders = {
+        name: replace(ours, transformer=Transformer(ours.model, pooling, place, autocast=fast))
+        for name, fast in (("float32", False), ("bfloat16", True))
+    }
 
     def by_ours(name: str, observations: Sequence[Observation]) -> Any:
         encoded = encoders[name].encode([(each,) for each in observations], tokens=True)
@@ -77,61 +94,100 @@ def measure_rates(
         return encoded.tokens, vectors
 
     measures: dict[str, float] = {}
+    systems = _SYSTEMS[place.type]
     for modality in KINDS:
         observations = made_up(modality, count, seed=_SEED)
-        turns: dict[str, list[_Turn]] = {name: [] for name in _SYSTEMS}
+        turns: dict[str, list[Turn]] = {name: [] for name in systems}
         for number in range(rounds):
-            for name in _SYSTEMS:
+            for name in systems:
                 announce(f"{modality}, round {number + 1} of {rounds}: {name}")
-                encode = package.encode if name == "package" else _bound(by_ours, name)
-                turns[name].append(_timed(encode, observations))
-        measures |= {f"cpu.{modality}.{key}": value for key, value in _told(turns, count).items()}
+                encode = package.encode if name == "package" else partial(by_ours, name)
+                turns[name].append(_timed(encode, observations, place.type))
+        measures |= {f"{kind}.{modality}.{key}": value for key, value in told(turns, count).items()}
+    announce("what the device can do")
+    found = shares(encoders[systems[1]], place, count=count, seed=_SEED)
+    measures |= {f"{kind}.{key}": value for key, value in found.items()}
     return write_results(
         results,
-        "encoding-cpu",
+        f"encoding-{kind}",
         seed=_SEED,
         versions={"torch": torch.__version__},
+        device=name_of(place),
         objects=count,
         rounds=rounds,
         threads=torch.get_num_threads(),
-        bfloat16_in_hardware=bool(
-            torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-        ),
+        bfloat16_in_hardware=place.type == "cuda"
+        or bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()),
         measures=measures,
     )
 
 
-def _bound(call: Callable[..., Any], name: str) -> Callable[..., Any]:
-    return lambda observations: call(name, observations)
+def _checkpoint(folder: Path, size: str, announce: Announce) -> Path:
+    """Return a checkpoint with random weights; it is written once."""
+    from aion_encoder.training.blank import write_random_checkpoint
+
+    checkpoint = folder / size
+    if not checkpoint.exists():
+        announce("writing a checkpoint with random weights")
+        unfinished = checkpoint.with_suffix(".partial")
+        changes = {"domains_out": ["tok_z"]}
+        write_random_checkpoint(
+            unfinished, size=size, seed=_SEED, modalities=KINDS, changes=changes
+        )
+        unfinished.rename(checkpoint)
+    return checkpoint
 
 
-def _timed(encode: Callable[..., Any], observations: Sequence[Observation]) -> _Turn:
-    with peak() as seen:
+def _timed(encode: Callable[..., Any], observations: Sequence[Observation], kind: str) -> Turn:
+    with _peak(kind) as seen:
         began = time.perf_counter()
         tokens, vectors = encode(observations)
         taken = time.perf_counter() - began
-    return _Turn(tokens, vectors, taken, seen.bytes)
+    return Turn(tokens, vectors, taken, seen())
 
 
-def _told(turns: dict[str, list[_Turn]], count: int) -> dict[str, float]:
-    """Rates, ratios, memory, and how far the answers are from the package's."""
+@contextmanager
+def _peak(kind: str) -> Iterator[Callable[[], int]]:
+    """Watch the memory of a block: of a GPU, or of this process."""
+    import torch
+
+    if kind == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        yield lambda: torch.cuda.max_memory_allocated() - before
+        return
+    with peak() as seen:
+        yield lambda: seen.bytes
+
+
+def told(turns: Mapping[str, Sequence[Turn]], count: int) -> dict[str, float]:
+    """Return rates, ratios, memory, and how far the answers are from the package's.
+
+    Parameters
+    ----------
+    turns
+        Of the package first, then of others; the first of these is what a build does unless it is
+        told otherwise.
+    count
+        Objects of each turn.
+    """
+    others = [name for name in turns if name != "package"]
     package = turns["package"][0]
     least = {name: min(each.seconds for each in of) for name, of in turns.items()}
-    told: dict[str, float] = {"package.per_s": round(count / least["package"], 3)}
-    told["package.peak_bytes"] = max(each.peak_bytes for each in turns["package"])
-    for name in _SYSTEMS[1:]:
+    found: dict[str, float] = {"package.per_s": round(count / least["package"], 3)}
+    found["package.peak_bytes"] = max(each.peak_bytes for each in turns["package"])
+    for name in others:
         first = turns[name][0]
         same = [np.mean(first.tokens[key] == each) for key, each in package.tokens.items()]
-        told |= {
+        found |= {
             f"{name}.per_s": round(count / least[name], 3),
             f"{name}.ratio_to_package": round(least["package"] / least[name], 3),
             f"{name}.peak_bytes": max(each.peak_bytes for each in turns[name]),
             f"{name}.tokens_agree": round(float(np.mean(same)), 6),
             f"{name}.least_cosine": round(_least_cosine(first.vectors, package.vectors), 7),
         }
-    # What a build does unless it is told otherwise.
-    told["ratio_to_package"] = told["float32.ratio_to_package"]
-    return told
+    found["ratio_to_package"] = found[f"{others[0]}.ratio_to_package"]
+    return found
 
 
 def _least_cosine(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> float:

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from benchmarks.devices import short_name
 from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.scale.results import write_results
 
@@ -32,8 +33,7 @@ def measure_encoding(results: Path, weights: str, device: str) -> Path:
     on_gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
     known = "aion-demo" if weights == "demo" else Path(weights.partition("@")[0]).name
     count = _OBJECTS["cuda" if on_gpu else "cpu"]
-    name = torch.cuda.get_device_name() if on_gpu else "cpu"
-    short = next((each for each in ("h100", "h200") if each in name.lower()), name)
+    short = short_name(torch.cuda.get_device_name()) if on_gpu else "cpu"
     rates = []
     for modality in KINDS:
         observations = [(each,) for each in made_up(modality, count, seed=1)]

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.devices import short_name
 from benchmarks.encoding.feeding import PACKINGS
 from benchmarks.encoding.made_up import KINDS
+from benchmarks.encoding.shares import GFLOP
 from benchmarks.scale.results import BENCHMARKS, read_results
 from indexer.durable import write_json
 from indexer.rates import RATES
@@ -13,22 +15,12 @@ from indexer.rates import RATES
 __all__ = ["ESTIMATES", "rates_of", "write_rates"]
 
 _TENSOR_TFLOPS, _CODEC_TFLOPS, _SHARE = 790.0, 490.0, 0.35
-_GFLOP = {
-    "aion-base": {"image": (110.8, 63.1), "spectrum": (49.4, 18.4), "xp": (19.3, 0.0)},
-    "aion-large": {"image": (381.7, 63.1), "spectrum": (172.8, 18.4), "xp": (67.9, 0.0)},
-    "aion-xlarge": {"image": (1461.6, 63.1), "spectrum": (676.5, 18.4), "xp": (269.0, 0.0)},
-}
-"""Arithmetic of one object: of the transformer, and of the tokenizer. It is counted, not timed.
-
-It is a n + b n^2 for n tokens: 576 of a picture, 273 of a spectrum, 110 of coefficients. Those of
-the larger models follow from their other two."""
-
 _CORE_GFLOPS = 70.0
 
 
 def _estimates() -> list[dict[str, Any]]:
     found = []
-    for model, modalities in _GFLOP.items():
+    for model, modalities in GFLOP.items():
         for modality, (transformer, tokenizer) in modalities.items():
             seconds = transformer / (1e3 * _TENSOR_TFLOPS * _SHARE)
             seconds += tokenizer / (1e3 * _CODEC_TFLOPS * _SHARE)
@@ -76,8 +68,7 @@ def rates_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         source = f"benchmarks/results/encoding.json, {measured['date']}, {measured['machine']}"
         key = each["model"], each["device"], each["modality"]
         encode[key] = _encode(*key, each["per_s"], "measured", source)
-    if "encoding-cpu" in results:
-        encode |= _of_cores(results["encoding-cpu"])
+    encode |= _of_base(results)
     index = []
     if "growth" in results:
         growth = results["growth"]
@@ -91,17 +82,25 @@ def rates_of(results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return {"encode": list(encode.values()), "read": read, "index": index}
 
 
-def _of_cores(document: Mapping[str, Any]) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """Return rates of one core, where all of them encoded with random weights of AION-1-Base."""
-    source = (
-        f"benchmarks/results/encoding-cpu.json, {document['date']}, {document['machine']}, "
-        f"{document['threads']} threads"
-    )
+def _of_base(
+    results: Mapping[str, Mapping[str, Any]],
+) -> dict[tuple[str, str, str], dict[str, Any]]:
+    """Return rates of AION-1-Base, with random weights: of one core, and of a GPU."""
     rates = {}
-    for modality in KINDS:
-        key = "aion-base", "cpu", modality
-        per_s = document["measures"][f"cpu.{modality}.float32.per_s"] / document["threads"]
-        rates[key] = _encode(*key, per_s, "measured", source)
+    for kind, usual in (("cpu", "float32"), ("gpu", "bfloat16")):
+        document = results.get(f"encoding-{kind}")
+        if document is None:
+            continue
+        name, of = document["device"], document["threads"] if kind == "cpu" else 1
+        device = kind if kind == "cpu" else short_name(name)
+        source = (
+            f"benchmarks/results/encoding-{kind}.json, {document['date']}, "
+            f"{document['machine']}, {name}"
+        )
+        for modality in KINDS:
+            key = "aion-base", device, modality
+            per_s = document["measures"][f"{kind}.{modality}.{usual}.per_s"] / of
+            rates[key] = _encode(*key, per_s, "measured", source)
     return rates
 
 
@@ -145,6 +144,6 @@ def _index(
 
 def write_rates(results: Path, path: Path = RATES) -> Path:
     """Write the rates."""
-    names = (*BENCHMARKS, "encoding-cpu", "encoding-feeding")
+    names = (*BENCHMARKS, "encoding-cpu", "encoding-gpu", "encoding-feeding")
     write_json(path, rates_of(read_results(results, names)))
     return path

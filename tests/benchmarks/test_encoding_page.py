@@ -1,5 +1,6 @@
 """The page of encoding: made of small results, and the committed one of those committed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ import pytest
 from benchmarks.encoding.feeding import PACKINGS
 from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.encoding.page import BUDGETS, RESULT_NAMES, page, write_page
-from benchmarks.encoding.rates import _told, _Turn
+from benchmarks.encoding.rates import Turn, measure_rates, told
 from benchmarks.encoding.steady import growth_per_hour
 from benchmarks.scale.budgets import read_budgets
+from benchmarks.scale.rates import rates_of
 from benchmarks.scale.results import RESULTS, read_results
 from indexer.durable import write_json
 
@@ -38,11 +40,17 @@ GOLDEN = {
         "objects": 8,
         "rounds": 2,
         "threads": 1,
+        "device": "CPU, 1 threads",
         "bfloat16_in_hardware": True,
         "measures": {
-            f"cpu.{modality}.{key}": value
-            for modality in KINDS
-            for key, value in OF_MODALITY.items()
+            **{
+                f"cpu.{modality}.{key}": value
+                for modality in KINDS
+                for key, value in OF_MODALITY.items()
+            },
+            "cpu.transformer.share_of_peak": 0.93,
+            "cpu.transformer.peak_flops": 210e9,
+            "cpu.image.share_of_floor": 0.81,
         },
     },
     "encoding-whole": {
@@ -93,7 +101,8 @@ def test_every_number_comes_to_its_place() -> None:
         "| image | the package | 0.50 | – | 3.00 | – | – |",
         "| spectrum | this encoder | 0.62 | 1.25 | 1.50 | 99.9900% | 0.999950 |",
         "| xp | this encoder, `autocast=True` | 1.25 | 2.50 | 1.50 | 99.9900% | 0.999950 |",
-        "- threads: 1; the CPU multiplies bfloat16 matrices in hardware",
+        "- device: CPU, 1 threads; it multiplies bfloat16 matrices in hardware",
+        "does 93% of the\n0.21 TFLOP/s of one large product of\nmatrices in float32; 81% of",
         "- batch: the same 8 objects of each modality, 2",
         "| reading alone | 1,500.0 |",
         "All together takes 5.3% more time than the slower of",
@@ -109,6 +118,47 @@ def test_every_number_comes_to_its_place() -> None:
         "No GPU was at hand, so nothing here says how fast one is.",
     ):
         assert row in text, row
+
+
+def test_a_gpu_has_its_own_table_and_budgets() -> None:
+    of_cpu = GOLDEN["encoding-cpu"]
+    measures = {name.replace("cpu.", "gpu."): each for name, each in of_cpu["measures"].items()}
+    text = page(GOLDEN | {"encoding-gpu": {**of_cpu, "device": "NVIDIA X", "measures": measures}})
+    for row in (
+        "## On a GPU, beside the package",
+        "- device: NVIDIA X; it multiplies bfloat16 matrices in hardware",
+        "| image | this encoder | 1.25 | 2.50 | 1.50 | 99.9900% | 0.999950 |",
+        "| image | this encoder, `autocast=False` | 0.62 | 1.25 |",
+        "matrices in bfloat16; 81% of the time",
+        "| `gpu.image.ratio_to_package` | at least 5 | 1.25 | **missed** |",
+        "| `gpu.transformer.share_of_peak` | at least 0.4 | 0.93 | met |",
+    ):
+        assert row in text, row
+    assert "No GPU was at hand" not in text
+
+
+def test_rates_from_end_to_end(tmp_path: Path) -> None:
+    path = measure_rates(
+        tmp_path / "results",
+        tmp_path,
+        count=2,
+        rounds=1,
+        announce=lambda _text: None,
+        size="tiny",
+    )
+    measures = json.loads(path.read_text())["measures"]
+    assert path.name == "encoding-cpu.json"
+    for modality in KINDS:
+        assert measures[f"cpu.{modality}.float32.tokens_agree"] == 1.0
+        assert measures[f"cpu.{modality}.float32.least_cosine"] > 0.9999
+    assert measures["cpu.transformer.share_of_peak"] > 0
+    assert set(measures) >= {b.measure for b in read_budgets(BUDGETS) if b.benchmark == path.stem}
+    encode = rates_of(read_results(path.parent, [path.stem]))["encode"]
+    rate = {(each["model"], each["device"], each["modality"]): each for each in encode}
+    base = rate["aion-base", "cpu", "xp"]
+    threads = json.loads(path.read_text())["threads"]
+    assert base["basis"] == "measured"
+    assert base["per_s"] == pytest.approx(measures["cpu.xp.float32.per_s"] / threads, rel=0.01)
 
 
 def test_memory_grows_by_the_line_through_what_was_held_once_warm() -> None:
@@ -145,18 +195,18 @@ def test_ratios_are_of_the_fastest_rounds() -> None:
     other = {"tok_image": np.array([[1, 2, 3, 5]], np.uint16)}
     one, turned = np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]])
     turns = {
-        "package": [_Turn(tokens, one, 8.0, 70), _Turn(tokens, one, 6.0, 60)],
-        "float32": [_Turn(tokens, 2 * one, 4.0, 30), _Turn(tokens, one, 5.0, 40)],
-        "bfloat16": [_Turn(other, turned, 2.0, 20)],
+        "package": [Turn(tokens, one, 8.0, 70), Turn(tokens, one, 6.0, 60)],
+        "float32": [Turn(tokens, 2 * one, 4.0, 30), Turn(tokens, one, 5.0, 40)],
+        "bfloat16": [Turn(other, turned, 2.0, 20)],
     }
-    told = _told(turns, 1)
-    assert told["package.per_s"] == pytest.approx(1 / 6, abs=1e-3)
-    assert (told["ratio_to_package"], told["float32.ratio_to_package"]) == (1.5, 1.5)
-    assert told["bfloat16.ratio_to_package"] == 3.0
-    assert (told["package.peak_bytes"], told["float32.peak_bytes"]) == (70, 40)
-    assert (told["float32.tokens_agree"], told["bfloat16.tokens_agree"]) == (1.0, 0.75)
-    assert told["float32.least_cosine"] == pytest.approx(1.0)
-    assert told["bfloat16.least_cosine"] == pytest.approx(0.6)
+    found = told(turns, 1)
+    assert found["package.per_s"] == pytest.approx(1 / 6, abs=1e-3)
+    assert (found["ratio_to_package"], found["float32.ratio_to_package"]) == (1.5, 1.5)
+    assert found["bfloat16.ratio_to_package"] == 3.0
+    assert (found["package.peak_bytes"], found["float32.peak_bytes"]) == (70, 40)
+    assert (found["float32.tokens_agree"], found["bfloat16.tokens_agree"]) == (1.0, 0.75)
+    assert found["float32.least_cosine"] == pytest.approx(1.0)
+    assert found["bfloat16.least_cosine"] == pytest.approx(0.6)
 
 
 @pytest.mark.parametrize("modality", KINDS)

@@ -175,6 +175,7 @@ def test_a_manifest_says_how_objects_divide() -> None:
     ("arguments", "said"),
     [
         ([], "give MANIFEST, --objects, or both"),
+        (["demo.toml", "--gpu", "h200"], "--gpu belongs to a forecast: give --objects, too"),
         (["demo.toml", "--objects", "5", "--modality", "xp"], "give MANIFEST or --modality"),
         (["--objects", "1.5"], "must be a whole number such as 200e6, at least 1, got '1.5'"),
         (["--objects", "many"], "must be a whole number such as 200e6, at least 1, got 'many'"),
