@@ -57,6 +57,7 @@ GOLDEN = {
         **FACTS,
         "objects": 1200,
         "files": 40,
+        "rounds": 3,
         "measures": {
             "reader.per_s": 1500.0,
             "encoder.per_s": 10.0,
