@@ -53,6 +53,10 @@ def measure_whole(
     taken: dict[str, list[float]] = {"reader": [], "encoder": [], "whole": []}
     held: list[int] = []
     most, count, indexed = 0, 0, 0
+
+    def note(_done: int, _total: int) -> None:
+        held.append(anonymous_bytes())
+
     for number in range(ROUNDS):
         announce(f"round {number + 1} of {ROUNDS}: reading alone")
         with _timed(taken["reader"]):
@@ -67,11 +71,9 @@ def measure_whole(
         del observations
         announce("reading, encoding and writing")
         shutil.rmtree(index, ignore_errors=True)
-        held = []
+        held.clear()
         with peak() as seen, _timed(taken["whole"]):
-            indexed = encode_sky(
-                manifest, index, encoder, lambda _done, _total: held.append(anonymous_bytes())
-            ).indexed
+            indexed = encode_sky(manifest, index, encoder, note).indexed
         most = max(most, seen.bytes)
     shutil.rmtree(index)
     middle = len(held) // 2
