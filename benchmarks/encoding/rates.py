@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,14 +17,16 @@ from benchmarks.encoding.made_up import KINDS, made_up
 from benchmarks.memory import peak
 from benchmarks.scale.results import write_results
 
+if TYPE_CHECKING:
+    from aion_encoder.encoder import Encoder
+
 __all__ = ["Turn", "measure_rates", "told"]
 
 Announce = Callable[[str], None]
 
 _SEED = 1
-_SYSTEMS = {"cpu": ("package", "float32", "bfloat16"), "cuda": ("package", "bfloat16", "float32")}
-"""By kind of device, in this order, again and again, so that what else the machine does weighs on
-all. After the package comes what a build does unless it is told otherwise."""
+_PRECISIONS = {"cpu": ("float32", "bfloat16"), "cuda": ("bfloat16", "float32")}
+"""By device: what a build does unless it is told otherwise, and the other one."""
 
 _RESULTS = {"cpu": "cpu", "cuda": "gpu"}
 """What files and measures of a kind of device are called by."""
@@ -50,8 +54,9 @@ def measure_rates(
 ) -> Path:
     """Encode the same observations with the package and with this encoder; write the results.
 
-    Times are the clock's. The systems take turns, so that what else the machine does weighs on
-    all; ratios are the median of those of each round, but only a free machine gives rates.
+    Each modality is encoded by a process of its own. Times are the clock's. The systems take
+    turns, so that what else the machine does weighs on all; ratios are the median of those of each
+    round, but only a free machine gives rates.
 
     Parameters
     ----------
@@ -71,42 +76,24 @@ def measure_rates(
     """
     import torch
 
-    from aion_encoder import Pooling, open_encoder
     from aion_encoder.devices import device_named
-    from aion_encoder.transformer import Transformer
     from benchmarks.devices import name_of
-    from benchmarks.encoding.package import Package
-    from benchmarks.encoding.shares import shares
 
-    place, pooling = device_named(device), Pooling.MEAN_OUTPUT
+    place = device_named(device)
     kind = _RESULTS[place.type]
     checkpoint = _checkpoint(folder, size, announce)
-    package = Package(checkpoint, device)
-    ours = open_encoder(str(checkpoint), device=device, pooling=pooling)
-    encoders = {
-        name: replace(ours, transformer=Transformer(ours.model, pooling, place, autocast=fast))
-        for name, fast in (("float32", False), ("bfloat16", True))
-    }
-
-    def by_ours(name: str, observations: Sequence[Observation]) -> Any:
-        encoded = encoders[name].encode([(each,) for each in observations], tokens=True)
-        (vectors,) = encoded.vectors.values()
-        return encoded.tokens, vectors
-
     measures: dict[str, float] = {}
-    systems = _SYSTEMS[place.type]
+
+    def note(task: Callable[..., dict[str, float]], prefix: str, *given: Any) -> None:
+        announce(prefix)
+        # A process of its own: what another modality left to the allocator changes the times.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+            found = alone.submit(task, checkpoint, device, count, *given).result()
+        measures.update({f"{prefix}.{key}": value for key, value in found.items()})
+
     for modality in KINDS:
-        observations = made_up(modality, count, seed=_SEED)
-        turns: dict[str, list[Turn]] = {name: [] for name in systems}
-        for number in range(rounds):
-            for name in systems:
-                announce(f"{modality}, round {number + 1} of {rounds}: {name}")
-                encode = package.encode if name == "package" else partial(by_ours, name)
-                turns[name].append(_timed(encode, observations, place.type))
-        measures |= {f"{kind}.{modality}.{key}": value for key, value in told(turns, count).items()}
-    announce("what the device can do")
-    found = shares(encoders[systems[1]], place, count=count, seed=_SEED)
-    measures |= {f"{kind}.{key}": value for key, value in found.items()}
+        note(_of_modality, f"{kind}.{modality}", modality, rounds)
+    note(_of_device, kind)
     return write_results(
         results,
         f"encoding-{kind}",
@@ -120,6 +107,54 @@ def measure_rates(
         or bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()),
         measures=measures,
     )
+
+
+def _of_modality(
+    checkpoint: Path, device: str, count: int, modality: str, rounds: int
+) -> dict[str, float]:
+    from benchmarks.encoding.package import Package
+
+    package, encoders = Package(checkpoint, device), _encoders(checkpoint, device)
+
+    def by_ours(name: str, observations: Sequence[Observation]) -> Any:
+        encoded = encoders[name].encode([(each,) for each in observations], tokens=True)
+        (vectors,) = encoded.vectors.values()
+        return encoded.tokens, vectors
+
+    systems = {"package": package.encode} | {name: partial(by_ours, name) for name in encoders}
+    turns: dict[str, list[Turn]] = {name: [] for name in systems}
+    observations = made_up(modality, count, seed=_SEED)
+    for _ in range(rounds):
+        for name, encode in systems.items():
+            turns[name].append(_timed(encode, observations, device))
+    return told(turns, count)
+
+
+def _of_device(checkpoint: Path, device: str, count: int) -> dict[str, float]:
+    from aion_encoder.devices import device_named
+    from benchmarks.encoding.shares import shares
+
+    usual, *_ = _encoders(checkpoint, device).values()
+    return shares(usual, device_named(device), count=count, seed=_SEED)
+
+
+def _encoders(checkpoint: Path, device: str) -> dict[str, "Encoder"]:
+    """Return what a build does unless it is told otherwise, and then the other precision."""
+    from aion_encoder import Pooling, open_encoder
+    from aion_encoder.devices import device_named
+    from aion_encoder.transformer import Transformer
+
+    pooling = Pooling.MEAN_OUTPUT
+    ours = open_encoder(str(checkpoint), device=device, pooling=pooling)
+    return {
+        name: replace(
+            ours,
+            transformer=Transformer(
+                ours.model, pooling, device_named(device), autocast=name == "bfloat16"
+            ),
+        )
+        for name in _PRECISIONS[device]
+    }
 
 
 def _checkpoint(folder: Path, size: str, announce: Announce) -> Path:
