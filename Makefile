@@ -4,7 +4,7 @@
 # make test   environment with test extras, whole suite
 # make spectra  docs/spectra.md and docs/spectra.json: the tokenizer of spectra on any grid
 # make quality  a sky of its own, its index, and docs/quality.md and docs/quality.json from it
-# make bench-encode  objects a second of the encoder beside the package, and docs/encoding.md
+# make bench-encode  objects a second of the encoder beside the package, and docs/encoding.md; a quarter of an hour
 # make bench-scale  one million vectors, beside other libraries; about half an hour on two free cores
 # make bench-growth  one to ten million vectors, and searches with filters; about an hour
 # make bench-200m  200 million vectors of 128 dimensions, streamed; hours, and 45 GB of disk
