@@ -56,8 +56,8 @@ def page(results: Results) -> str:
         "# Encoding: how fast, and how faithful",
         "",
         "Written by `python -m benchmarks.encoding page` from the files `encoding-*.json` in",
-        "`benchmarks/results`; do not edit. `make bench-encode` measures, in a quarter of an hour on",
-        "a free machine.",
+        "`benchmarks/results`; do not edit. `make bench-encode` measures, in a quarter of an hour",
+        "on a free machine.",
     ]
     if "encoding-cpu" in results:
         lines += ["", *_beside_package(results["encoding-cpu"], "cpu")]
