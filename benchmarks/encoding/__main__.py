@@ -29,7 +29,7 @@ def main() -> None:
 @folder_argument
 @results_option
 @click.option("--count", default=8, type=click.IntRange(1), help="Objects in a batch.")
-@click.option("--rounds", default=7, type=click.IntRange(1), help="Their median counts.")
+@click.option("--rounds", default=3, type=click.IntRange(1), help="Their median counts.")
 @click.option("--device", default="cpu", type=click.Choice(["cpu", "cuda"]), help="Where.")
 def rates(folder: Path, results: Path, count: int, rounds: int, device: str) -> None:
     """Measure objects a second beside the official package; on a GPU with --count 64 or so."""
