@@ -16,13 +16,13 @@ def matmul_flops(place: torch.device, dtype: torch.dtype, side: int) -> float:
     return 2.0 * side**3 / seconds(lambda: one @ other, place)
 
 
-def seconds(task: Callable[[], object], place: torch.device, *, rounds: int = ROUNDS) -> float:
+def seconds(task: Callable[[], object], place: torch.device) -> float:
     """Return what a task takes by the clock: the best of some rounds after one that does not count.
 
     Gradients are off, and a GPU is waited for.
     """
     taken = []
-    for _ in range(1 + rounds):
+    for _ in range(1 + ROUNDS):
         began = time.perf_counter()
         with torch.inference_mode():
             task()
